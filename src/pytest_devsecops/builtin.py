@@ -1,0 +1,15 @@
+"""The composition root: the tables that join the parts. Adding a part is one line here."""
+
+from __future__ import annotations
+
+from pytest_devsecops.dependencies.model import SourceReader
+from pytest_devsecops.dependencies.section import read_section as read_dependencies
+from pytest_devsecops.policy.model import SectionDecoder
+
+#: The policy's tables.
+SECTIONS: dict[str, SectionDecoder] = {
+    "dependencies": read_dependencies,
+}
+
+#: Formats that say what a project depends on, by name. Auto-detection asks them in this order.
+SOURCE_READERS: dict[str, SourceReader] = {}

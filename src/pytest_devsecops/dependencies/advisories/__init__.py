@@ -1,0 +1,1 @@
+"""Advisories: one file per source, one matcher, one index."""

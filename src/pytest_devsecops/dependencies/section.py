@@ -1,0 +1,35 @@
+"""The policy table ``dependencies``: one part per check, each decoded in the check's own file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_devsecops.core.decode import TableReader
+from pytest_devsecops.dependencies.checks.allowed import AllowPolicy, read_allow_policy
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyPolicy:
+    """What the policy says about dependencies.
+
+    Attributes:
+        sources: the sources to read, as paths or globs below the root, or ``environment``, or
+            ``environment:PATH``; empty for auto-detection.
+        groups: the groups to look at; empty for all.
+        allow: who may be used.
+    """
+
+    sources: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    allow: AllowPolicy = field(default_factory=AllowPolicy)
+
+
+def read_section(reader: TableReader) -> DependencyPolicy:
+    """Decode ``[tool.devsecops.dependencies]``."""
+    policy = DependencyPolicy(
+        sources=reader.strings("sources"),
+        groups=reader.strings("groups"),
+        allow=read_allow_policy(reader),
+    )
+    reader.finish()
+    return policy

@@ -1,0 +1,1 @@
+"""The policy: found, read, merged with what it extends, and decoded with all errors at once."""

@@ -1,0 +1,184 @@
+"""Policy files: where they are, what they extend, and how their tables merge.
+
+Tables merge key by key, lists are joined (what is extended first), and any other value of the
+extending file replaces the extended one; each replacement is kept for the report. An extended
+policy can forbid changes with ``final = ["dependencies.deny", …]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import util as import_util
+from pathlib import Path
+from typing import Any
+
+from pytest_devsecops.core.errors import PolicyError
+
+OWN_FILE = "devsecops.toml"
+PROJECT_FILE = "pyproject.toml"
+_PACKAGE = "package:"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One policy file as read: its own table without ``extends`` and ``final``."""
+
+    place: str
+    path: Path
+    sha256: str
+    table: Mapping[str, Any]
+    final: tuple[str, ...]
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The policy's table after merging, with where it came from.
+
+    Attributes:
+        table: the merged table.
+        documents: every file that took part, the most general first.
+        replaced: one line per value of an extended file that an extending file replaced.
+        prefix: the key path of the table in the file that the user edits.
+    """
+
+    table: Mapping[str, Any]
+    documents: tuple[Document, ...]
+    replaced: tuple[str, ...]
+    prefix: str
+
+
+def find_policy(root: Path) -> Path | None:
+    """Return the policy file of the project at ``root``, or None if it has none.
+
+    Raises:
+        PolicyError: if both ``devsecops.toml`` and ``[tool.devsecops]`` exist, or if
+            ``pyproject.toml`` cannot be read.
+    """
+    own, project = root / OWN_FILE, root / PROJECT_FILE
+    in_project = project.is_file() and b"devsecops" in project.read_bytes() and _has_section(project)
+    if own.is_file() and in_project:
+        message = f"{OWN_FILE} and [tool.devsecops] in {PROJECT_FILE} both exist; keep one of them"
+        raise PolicyError(str(root), [message])
+    if own.is_file():
+        return own
+    return project if in_project else None
+
+
+def read_merged(path: Path) -> Merged:
+    """Read the policy file at ``path`` with everything that it extends.
+
+    Raises:
+        PolicyError: if a file is missing or not TOML, if files extend each other in a circle, or
+            if a value that an extended policy calls final is changed.
+    """
+    documents = list(_with_bases(path, ()))
+    table: dict[str, Any] = {}
+    replaced: list[str] = []
+    problems: list[str] = []
+    finals: dict[str, str] = {}
+    for document in documents:
+        problems.extend(
+            f"{document.prefix}{key}: is final in {owner} and cannot be changed here"
+            for key, owner in finals.items()
+            if _lookup(document.table, key)
+        )
+        _merge(table, document.table, f"{document.place}: {document.prefix}", replaced)
+        finals.update(dict.fromkeys(document.final, document.place))
+    if problems:
+        raise PolicyError(str(path), problems)
+    return Merged(table, tuple(documents), tuple(replaced), documents[-1].prefix)
+
+
+def _with_bases(path: Path, extending: tuple[Path, ...]) -> Iterator[Document]:
+    resolved = path.resolve()
+    if resolved in extending:
+        chain = " -> ".join(item.name for item in (*extending, resolved))
+        raise PolicyError(str(path), [f"extends: the policies extend each other in a circle: {chain}"])
+    document, bases = _read(path)
+    for base in bases:
+        yield from _with_bases(_base_path(base, document), (*extending, resolved))
+    yield document
+
+
+def _read(path: Path) -> tuple[Document, list[str]]:
+    data = _load(path)
+    in_project = path.name == PROJECT_FILE
+    table = data.get("tool", {}).get("devsecops", {}) if in_project else data
+    prefix = "tool.devsecops." if in_project else ""
+    if not isinstance(table, dict):
+        raise PolicyError(str(path), ["tool.devsecops: must be a table"])
+    own = dict(table)
+    extends, final = own.pop("extends", []), own.pop("final", [])
+    problems = [
+        f"{prefix}{key}: must be a list of strings"
+        for key, value in (("extends", extends), ("final", final))
+        if not (isinstance(value, list) and all(isinstance(item, str) for item in value))
+    ]
+    if problems:
+        raise PolicyError(str(path), problems)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Document(str(path), path, digest, own, tuple(final), prefix), extends
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PolicyError(str(path), ["there is no such file; check the path that names it"]) from None
+    except OSError as error:
+        raise PolicyError(str(path), [f"cannot be read: {error.strerror or error}"]) from None
+    except UnicodeDecodeError as error:
+        raise PolicyError(str(path), [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(str(path), [f"is not valid TOML: {error}"]) from None
+
+
+def _has_section(project: Path) -> bool:
+    return "devsecops" in _load(project).get("tool", {})
+
+
+def _base_path(base: str, document: Document) -> Path:
+    if not base.startswith(_PACKAGE):
+        return document.path.parent / base
+    package, _, name = base.removeprefix(_PACKAGE).partition("/")
+    # find_spec imports parent packages only, so a policy package needs no importable code.
+    try:
+        spec = import_util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    places = list(spec.submodule_search_locations or []) if spec else []
+    if not places:
+        message = f"{document.prefix}extends: the package {package!r} of {base!r} is not installed; pip install it"
+        raise PolicyError(str(document.path), [message])
+    return Path(places[0], name or OWN_FILE)
+
+
+def _lookup(table: Mapping[str, Any], key: str) -> bool:
+    value: Any = table
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def _merge(into: dict[str, Any], table: Mapping[str, Any], place: str, replaced: list[str]) -> None:
+    for key, value in table.items():
+        old = into.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            _merge(old, value, f"{place}{key}.", replaced)
+        elif isinstance(old, list) and isinstance(value, list):
+            into[key] = [*old, *value]
+        else:
+            if key in into and old != value:
+                replaced.append(f"{place}{key}: {old!r} became {value!r}")
+            into[key] = _copied(value)
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    """Return tables copied, so that merging never writes into a document."""
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
