@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_devsecops.core.findings import Status, worst
-from pytest_devsecops.core.records import Inventory, RunInfo, TestRecord
+from pytest_devsecops.core.records import Claim, Inventory, RunInfo, TestRecord
 from pytest_devsecops.core.requirement import Requirement, merge
 from pytest_devsecops.core.text import counted, format_duration
 
@@ -107,18 +107,25 @@ def assess(
     definitions: dict[str, list[Requirement]] = {}
     for requirement in [*declared, *(claim.requirement for claim in inventory.claims)]:
         definitions.setdefault(requirement.id, []).append(requirement)
-    claiming: dict[str, list[str]] = {}
+    claiming: dict[str, list[Claim]] = {}
     for claim in inventory.claims:
-        claiming.setdefault(claim.requirement.id, []).append(claim.nodeid)
+        claiming.setdefault(claim.requirement.id, []).append(claim)
     assessed = []
     for identity, found in definitions.items():
-        requirement = merge(found)
-        nodeids = dict.fromkeys(claiming.get(identity, []))
+        claims = claiming.get(identity, [])
+        requirement = _titled(merge(found), claims)
+        nodeids = dict.fromkeys(claim.nodeid for claim in claims)
         tests = tuple(_record(nodeid, inventory, records) for nodeid in nodeids)
         basis = _basis(tests)
         judgement = _judge(requirement, tests, run, demand_verdicts=require_verdicts and basis == "assertions")
         assessed.append(Assessed(requirement, judgement, basis, tests))
     return Assessment(run, tuple(assessed))
+
+
+def _titled(requirement: Requirement, claims: list[Claim]) -> Requirement:
+    if requirement.title or not claims:
+        return requirement
+    return replace(requirement, title=claims[0].default_title)
 
 
 def _record(nodeid: str, inventory: Inventory, records: Mapping[str, TestRecord]) -> TestRecord:

@@ -23,10 +23,17 @@ OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One test claims one requirement, as its marker defines it."""
+    """One test claims one requirement, as its marker defines it.
+
+    Attributes:
+        nodeid: pytest's id of the test.
+        requirement: the definition in the marker; its title may be empty.
+        default_title: what the requirement is called if no definition has a title.
+    """
 
     nodeid: str
     requirement: Requirement
+    default_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,23 @@ class Inventory:
     def as_dict(self) -> dict[str, Any]:
         """Return the inventory as a JSON object, to cross a process border."""
         return {
-            "claims": [{"nodeid": claim.nodeid, "requirement": as_dict(claim.requirement)} for claim in self.claims],
+            "claims": [
+                {
+                    "nodeid": claim.nodeid,
+                    "requirement": as_dict(claim.requirement),
+                    "default_title": claim.default_title,
+                }
+                for claim in self.claims
+            ],
             "dropped": sorted(self.dropped),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Inventory:
         """Return the inventory that ``as_dict`` wrote."""
-        claims = tuple(Claim(item["nodeid"], from_dict(item["requirement"])) for item in data["claims"])
+        claims = tuple(
+            Claim(item["nodeid"], from_dict(item["requirement"]), item["default_title"]) for item in data["claims"]
+        )
         return cls(claims, frozenset(data["dropped"]))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import util as import_util
 from pathlib import Path
@@ -68,14 +68,20 @@ def find_policy(root: Path) -> Path | None:
     return project if in_project else None
 
 
-def read_merged(path: Path) -> Merged:
+def read_merged(path: Path | None, bases: Sequence[Path] = ()) -> Merged:
     """Read the policy file at ``path`` with everything that it extends.
+
+    Args:
+        path: the project's own file, or None if it has none.
+        bases: files that lie below it without its saying so, such as an installed organisation's.
 
     Raises:
         PolicyError: if a file is missing or not TOML, if files extend each other in a circle, or
             if a value that an extended policy calls final is changed.
     """
-    documents = list(_with_bases(path, ()))
+    entries = [*bases, path] if path is not None else [*bases]
+    # A file that two others extend counts once, where it comes first.
+    documents = list({one.path.resolve(): one for entry in entries for one in _with_bases(entry, ())}.values())
     table: dict[str, Any] = {}
     replaced: list[str] = []
     problems: list[str] = []
@@ -89,8 +95,9 @@ def read_merged(path: Path) -> Merged:
         _merge(table, document.table, f"{document.place}: {document.prefix}", replaced)
         finals.update(dict.fromkeys(document.final, document.place))
     if problems:
-        raise PolicyError(str(path), problems)
-    return Merged(table, tuple(documents), tuple(replaced), documents[-1].prefix)
+        raise PolicyError(str(entries[-1]), problems)
+    prefix = documents[-1].prefix if documents else ""
+    return Merged(table, tuple(documents), tuple(replaced), prefix)
 
 
 def _with_bases(path: Path, extending: tuple[Path, ...]) -> Iterator[Document]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.core.errors import PolicyError
 from pytest_devsecops.core.requirement import FAMILIES, SEVERITIES, Requirement, is_requirement_id
-from pytest_devsecops.policy.documents import Merged, find_policy, read_merged
+from pytest_devsecops.policy.documents import find_policy, read_merged
 from pytest_devsecops.policy.model import Policy, PolicyFile, SectionDecoder
 
 
-def read_policy(root: Path, sections: Mapping[str, SectionDecoder], *, file: Path | None = None) -> Policy:
+def read_policy(
+    root: Path,
+    sections: Mapping[str, SectionDecoder],
+    *,
+    file: Path | None = None,
+    bases: Sequence[Path] = (),
+) -> Policy:
     """Read the policy of the project at ``root``.
 
     Args:
         root: the project's root folder.
         sections: a decoder per requirement family, by the name of its table.
         file: the policy file; looked for in ``root`` if None.
+        bases: policies that lie below the project's own, such as an installed organisation's.
 
     Returns:
         The policy; without any policy file, one in which every section has its defaults.
@@ -27,10 +34,10 @@ def read_policy(root: Path, sections: Mapping[str, SectionDecoder], *, file: Pat
         PolicyError: if the policy cannot be used, with every problem and its key path.
     """
     path = file or find_policy(root)
-    merged = read_merged(path) if path else Merged({}, (), (), "")
+    merged = read_merged(path, bases)
     problems: list[str] = []
     reader = TableReader(merged.table, merged.prefix.rstrip("."), problems)
-    place = _shown_path(path, root) if path else ""
+    place = _shown_path(merged.documents[-1].path, root) if merged.documents else ""
     requirements = {
         identity: _requirement(identity, table, place) for identity, table in reader.tables("requirements").items()
     }
