@@ -1,14 +1,18 @@
-"""The fixture ``dependencies``: predicates over the project's dependency graph."""
+"""The fixture ``dependencies``: predicates over the project's dependency graph.
+
+Adding a check is one method here: it takes the graph (of the kind of source that it needs), its
+part of the policy, and hands the verdict of a pure function to the recorder.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
 from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.dependencies.checks.allowed import allowed
-from pytest_devsecops.dependencies.inventory import read_sources
-from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceReader
+from pytest_devsecops.dependencies.inventory import Inventory
+from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
 from pytest_devsecops.dependencies.section import DependencyPolicy
 
 
@@ -21,6 +25,7 @@ class Dependencies:
         context: the project's root and environment variables.
         today: the date that ages are counted from (UTC).
         record: called with every verdict; returns it with waivers applied.
+        sources: the sources to read instead of those of the policy.
     """
 
     def __init__(
@@ -31,21 +36,54 @@ class Dependencies:
         *,
         today: date,
         record: Callable[[Verdict], Verdict],
+        sources: tuple[str, ...] = (),
     ) -> None:
         self._policy = policy
         self._readers = readers
         self._context = context
         self._today = today
         self._record = record
-        self._graphs: dict[tuple[str, ...], Graph] = {}
+        self._sources = sources
+        self._inventory = Inventory(readers, context)
+        self._others: dict[tuple[str, ...], Dependencies] = {}
 
-    def graph(self, sources: Sequence[str] = ()) -> Graph:
-        """Return what ``sources`` say; by default those of the policy, or those detected."""
-        names = tuple(sources) or self._policy.sources
-        if names not in self._graphs:
-            self._graphs[names] = read_sources(names, self._readers, self._context)
-        return self._graphs[names]
+    def of(self, *sources: str) -> Dependencies:
+        """Return the same checks over other sources than those of the policy.
+
+        Args:
+            sources: what the policy's ``sources`` takes: ``"environment"``,
+                ``"environment:PATH"``, a path, a glob, ``"FORMAT:PATH"``.
+        """
+        if sources not in self._others:
+            self._others[sources] = Dependencies(
+                self._policy,
+                self._readers,
+                self._context,
+                today=self._today,
+                record=self._record,
+                sources=sources,
+            )
+        return self._others[sources]
+
+    @property
+    def graph(self) -> Graph:
+        """Everything that the sources say, for checks of your own; look at its ``problems`` first."""
+        return self.graph_of()
+
+    def graph_of(self, *kinds: SourceKind) -> Graph:
+        """Return what the sources of these kinds say; without a kind, what all of them say.
+
+        The sources are those given to ``of``, else those of the policy, else what is detected. If
+        the policy names no source of the kind, it is detected; ``of`` is taken at its word.
+        """
+        wanted: Collection[SourceKind] = kinds or tuple(SourceKind)
+        if self._sources:
+            return self._inventory.named(self._sources, wanted, self._policy.groups)
+        return self._inventory.chosen(self._policy.sources, wanted, self._policy.groups)
 
     def allowed(self) -> Verdict:
-        """Tell whether every dependency is one that the team is cleared to use."""
-        return self._record(allowed(self.graph(), self._policy.allow))
+        """Tell whether every dependency is one that the team is cleared to use.
+
+        Policy: the lists ``allow`` and ``deny``.
+        """
+        return self._record(allowed(self.graph, self._policy.allow))

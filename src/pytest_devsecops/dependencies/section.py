@@ -1,4 +1,7 @@
-"""The policy table ``dependencies``: one part per check, each decoded in the check's own file."""
+"""The policy table ``dependencies``: one part per check, each decoded in the check's own file.
+
+Adding a check's part is one line in ``DependencyPolicy`` and one line in ``read_section``.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ class DependencyPolicy:
     """What the policy says about dependencies.
 
     Attributes:
-        sources: the sources to read, as paths or globs below the root, or ``environment``, or
-            ``environment:PATH``; empty for auto-detection.
-        groups: the groups to look at; empty for all.
-        allow: who may be used.
+        sources: the sources to read, as paths or globs below the root, ``environment``,
+            ``environment:PATH`` or ``FORMAT:PATH``; empty for auto-detection.
+        groups: the groups to look at (``main``, ``extra:NAME``, others); empty for all.
+        allow: who may be used; ``allow`` and ``deny``.
     """
 
     sources: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.core.verdict import Verdict
+from pytest_devsecops.dependencies.judging import judge_each
 from pytest_devsecops.dependencies.model import Dependency, Graph
 
 NAME = "dependencies.allowed"
@@ -45,16 +46,12 @@ def read_allow_policy(reader: TableReader) -> AllowPolicy:
 
 def allowed(graph: Graph, policy: AllowPolicy) -> Verdict:
     """Judge every dependency of ``graph`` by the allow and deny lists."""
-    findings = [found for dependency in graph.dependencies for found in _judge(dependency, policy)]
-    return Verdict(
+    return judge_each(
         NAME,
-        [*graph.problems, *findings],
-        examined={
-            "dependencies": len(graph.dependencies),
-            "rules": len(policy.allow) + len(policy.deny),
-            "from": graph.place,
-        },
-        summary=f"all {len(graph.dependencies)} dependencies from {graph.place} are allowed",
+        graph,
+        lambda dependency: _judge(dependency, policy),
+        met="are allowed",
+        examined={"rules": len(policy.allow) + len(policy.deny)},
     )
 
 

@@ -1,0 +1,120 @@
+"""What the checks on a graph share: one verdict from a judgement of each dependency.
+
+A check is a pure function ``(graph, policy) -> Verdict``. Most judge one dependency at a time; they
+hand that judgement to ``judge_each`` and get counting, grouping, order and evidence the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_devsecops.core.findings import WORST_FIRST, Finding, Status
+from pytest_devsecops.core.text import counted
+from pytest_devsecops.core.verdict import Verdict
+from pytest_devsecops.dependencies.model import Dependency, Graph, shortest_path
+
+#: The rule of the finding that says that there was nothing to judge.
+NOTHING_EXAMINED = "nothing-examined"
+
+
+def judge_each(
+    check: str,
+    graph: Graph,
+    judge: Callable[[Dependency], Iterable[Finding]],
+    *,
+    met: str,
+    findings: Iterable[Finding] = (),
+    examined: Mapping[str, int | str | list[str]] | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """Return the verdict of a check that looks at every dependency of ``graph`` by itself.
+
+    Args:
+        check: the check's name, such as ``dependencies.allowed``.
+        graph: what the sources say; its problems become findings of the verdict.
+        judge: what is wrong with one dependency; nothing if it is in order.
+        met: the end of the sentence "143 dependencies from uv.lock …" for a verdict that is met.
+        findings: what is wrong with the graph as a whole.
+        examined: what else was looked at, besides the dependencies and their sources.
+        evidence: what else an auditor may ask for, besides the sources.
+    """
+    number = len(subjects(graph))
+    seen: dict[str, int | str | list[str]] = {"dependencies": number, **(examined or {}), "from": graph.place}
+    found = [*findings, *(one for dependency in graph.dependencies for one in judge(dependency))]
+    return Verdict(
+        check,
+        in_order([*found, *graph.problems, *_nothing(check, graph)]),
+        examined=seen,
+        summary=f"{counted(number, 'dependency', 'dependencies')} from {graph.place} {met}",
+        evidence={"sources": source_evidence(graph), **(evidence or {})},
+    )
+
+
+def subjects(graph: Graph) -> list[Dependency]:
+    """Return one dependency for each that differs in name, version, origin or marker.
+
+    Two sources that state the same dependency count once.
+    """
+    kept: dict[tuple[object, ...], Dependency] = {}
+    for one in graph.dependencies:
+        kept.setdefault((one.name, one.version, one.specifier, one.origin, one.marker), one)
+    return list(kept.values())
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return ``findings`` with the violated ones first and those that say the same joined.
+
+    Two findings that differ in their place only become one, which has the first place as its
+    location and all of them as ``places`` in its detail.
+    """
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for found in findings:
+        groups.setdefault((found.rule, found.subject, found.status, found.message), []).append(found)
+    joined = [_join(group) for group in groups.values()]
+    return sorted(joined, key=lambda found: WORST_FIRST.index(found.status))
+
+
+def source_evidence(graph: Graph) -> list[dict[str, Any]]:
+    """Return what was read, as evidence: name, format, kind, digest and count of each source."""
+    return [
+        {
+            "name": source.name,
+            "format": source.format,
+            "kind": str(source.kind),
+            "sha256": source.sha256,
+            "dependencies": source.count,
+        }
+        for source in graph.sources
+    ]
+
+
+def why_there(graph: Graph, dependency: Dependency) -> str:
+    """Return how ``dependency`` comes in, as the end of a sentence: empty if the project asks for it itself."""
+    path = shortest_path(graph, dependency.name)
+    return f" (needed by {' -> '.join(path[:-1])})" if len(path) > 1 else ""
+
+
+def _join(group: list[Finding]) -> Finding:
+    first = group[0]
+    places = dict.fromkeys(str(found.location) for found in group if found.location)
+    if len(places) < 2:  # noqa: PLR2004 - one place is the finding's own location
+        return first
+    return replace(first, detail={**first.detail, "places": list(places)})
+
+
+def _nothing(check: str, graph: Graph) -> list[Finding]:
+    """Say what was read, where the bare fact that nothing was examined would leave the reader puzzled."""
+    if graph.dependencies or graph.problems:
+        return []
+    return [
+        Finding(
+            NOTHING_EXAMINED,
+            check,
+            f"{check} examined nothing: {graph.place} has no dependency",
+            fix="name other sources with `sources` in [tool.devsecops.dependencies], "
+            "or remove the requirement if the project really depends on nothing",
+            status=Status.UNVERIFIED,
+        )
+    ]
