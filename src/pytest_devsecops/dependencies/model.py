@@ -149,6 +149,9 @@ class SourceRead:
         kind: what it can say.
         sha256: of the file; empty for an environment.
         count: how many dependencies it gave.
+        included_by: the name of the source that pulled it in (``-r``, ``-c``), or empty. Whoever
+            reads several sources leaves out one that another of them includes, or it counts twice.
+        hash_checking: whether the installer, given this source, refuses what has no hash.
     """
 
     name: str
@@ -156,6 +159,51 @@ class SourceRead:
     kind: SourceKind
     sha256: str = ""
     count: int = 0
+    included_by: str = ""
+    hash_checking: bool = False
+
+
+class OptionName(StrEnum):
+    """What an option of a source is about. Formats other than pip's are mapped to pip's words."""
+
+    #: The index that is asked unless a dependency names another.
+    INDEX_URL = "index-url"
+    #: An index that is asked besides, for every dependency.
+    EXTRA_INDEX_URL = "extra-index-url"
+    #: An index that is asked only for the dependencies that name it (uv, Poetry).
+    EXPLICIT_INDEX_URL = "explicit-index-url"
+    #: A page or folder of archives.
+    FIND_LINKS = "find-links"
+    #: A host whose certificate is not checked.
+    TRUSTED_HOST = "trusted-host"
+    #: No index is asked, only ``find-links``.
+    NO_INDEX = "no-index"
+    REQUIRE_HASHES = "require-hashes"
+    NO_REQUIRE_HASHES = "no-require-hashes"
+    PRE = "pre"
+    PREFER_BINARY = "prefer-binary"
+    NO_BINARY = "no-binary"
+    ONLY_BINARY = "only-binary"
+    ALL_RELEASES = "all-releases"
+    ONLY_FINAL = "only-final"
+    USE_FEATURE = "use-feature"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOption:
+    """One option of a source that bears on where or how its dependencies are fetched.
+
+    Attributes:
+        name: what it is about.
+        value: a URL without credentials, a path, a host; empty for a flag.
+        source: the name of the source that has it.
+        location: its place there.
+    """
+
+    name: OptionName
+    value: str = ""
+    source: str = ""
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +214,20 @@ class Graph:
         dependencies: in the order of the sources; one name may occur more than once.
         sources: what was read.
         problems: whatever could not be read whole; a check that uses the graph takes them over.
+        options: indexes, trusted hosts and the like that the sources name.
     """
 
     dependencies: tuple[Dependency, ...] = ()
     sources: tuple[SourceRead, ...] = ()
     problems: tuple[Finding, ...] = ()
+    options: tuple[SourceOption, ...] = ()
 
     def __add__(self, other: Graph) -> Graph:
         return Graph(
             (*self.dependencies, *other.dependencies),
             (*self.sources, *other.sources),
             (*self.problems, *other.problems),
+            (*self.options, *other.options),
         )
 
     def only(self, dependencies: Iterable[Dependency]) -> Graph:
