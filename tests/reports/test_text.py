@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_devsecops.reports.model import Report
+from pytest_devsecops.reports.text import measurements, one_line, ordered, outcome_of_run, visible, width_of, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("grüße 漢字", "grüße 漢字"),
+        ("two\nlines\tof", "two\nlines\tof"),
+        ("a\r\nb\rc", "a\nb\\x0dc"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\ud800", "\\ud800"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("no\u00a0break", "no break"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_characters_that_hide_become_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    assert visible(text).encode("utf-8")
+
+
+def test_one_line_has_single_spaces() -> None:
+    assert one_line("  a \n\t b ") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 10, [""]),
+        ("a b c", 3, ["a b", "c"]),
+        ("abcdef", 3, ["abc", "def"]),
+        ("ab cdefgh i", 3, ["ab", "cde", "fgh", "i"]),
+        ("one\ntwo", 10, ["one", "two"]),
+        ("漢字漢", 4, ["漢字", "漢"]),
+        ("漢", 1, ["漢"]),
+    ],
+)
+def test_wrapping_keeps_every_character(text: str, width: int, lines: list[str]) -> None:
+    assert wrap(text, width) == lines
+
+
+def test_width_counts_columns() -> None:
+    assert width_of("abc") == 3
+    assert width_of("漢字") == 4
+    assert width_of("e\u0301") == 1
+
+
+def test_the_worst_and_most_severe_come_first(sample: Report) -> None:
+    order = [(one["status"], one["severity"]) for one in ordered(sample["requirements"])]
+    assert order[:4] == [
+        ("violated", "critical"),
+        ("violated", "high"),
+        ("unverified", "critical"),
+        ("unverified", "critical"),
+    ]
+    assert order[-1] == ("met", "medium")
+
+
+def test_the_run_is_as_good_as_its_worst_requirement(sample: Report, empty: Report) -> None:
+    assert outcome_of_run(sample) == "violated"
+    assert outcome_of_run(empty) == "unverified"
+
+
+def test_measurements_stand_beside_their_limits(sample: Report) -> None:
+    restored = next(one for one in sample["requirements"] if one["id"] == "REC-1")
+    assert measurements(restored) == {"rto": (1800.0, 2460.0), "rpo": (90_000.0, 3600.0)}
+    unlimited = {**restored, "limits": {}}
+    assert measurements(unlimited)["rto"] == (None, 2460.0)  # type: ignore[arg-type]
