@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any
 
 from pytest_devsecops.core.findings import Status, worst
@@ -203,6 +204,9 @@ def _judge_limits(requirement: Requirement, tests: tuple[TestRecord, ...]) -> li
         if not values:
             limit_text = format_duration(limit)
             judgements.append(_unverified(f"nothing measured {objective}, which may be at most {limit_text}"))
+        elif any(isnan(value) for value in values):
+            # It compares as neither above nor below the limit, and so would pass.
+            judgements.append(_unverified(f"{objective} was measured as something that is not a number"))
         elif max(values) > limit:
             reason = f"{objective} is {format_duration(max(values))}, above the limit of {format_duration(limit)}"
             judgements.append(Judgement(Status.VIOLATED, Status.VIOLATED, reason))

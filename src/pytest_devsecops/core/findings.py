@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from pytest_devsecops.core.errors import UsageError
+
 
 class Status(StrEnum):
     """What is known about a verdict or a requirement. Only ``MET`` is good news."""
@@ -53,6 +55,9 @@ class Finding:
             examined.
         detail: what a program may want to know besides; JSON values.
         waived_by: the id of the waiver that accepts it.
+
+    Raises:
+        UsageError: if the status is neither; a finding that is good news would turn a verdict green.
     """
 
     rule: str
@@ -64,3 +69,10 @@ class Finding:
     status: Status = Status.VIOLATED
     detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     waived_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in (Status.VIOLATED, Status.UNVERIFIED):
+            raise UsageError(
+                f"the finding {self.rule!r} cannot have the status {self.status}",
+                remedy="use Status.VIOLATED or Status.UNVERIFIED",
+            )

@@ -14,6 +14,9 @@ from pytest_devsecops.core.text import counted
 #: What a check says it looked at: a number of things, or words such as a file's name.
 Examined = Mapping[str, int | str | list[str]]
 
+#: The rule of the finding that keeps a check which had nothing to look at from being met.
+NOTHING_EXAMINED = "nothing-examined"
+
 _SHOWN_FINDINGS = 20
 
 
@@ -58,7 +61,8 @@ class Verdict:
     ) -> None:
         self._check = check
         self._examined = MappingProxyType(dict(examined))
-        self._findings = (*findings, *_nothing_examined(check, self._examined))
+        given = tuple(findings)
+        self._findings = (*given, *_nothing_examined(check, self._examined, given))
         self._summary = summary
         self._evidence = MappingProxyType(dict(evidence or {}))
         self._measured = MappingProxyType(dict(measured or {}))
@@ -114,10 +118,12 @@ class Verdict:
     @property
     def summary(self) -> str:
         """One sentence: the cause if it is not met, otherwise what was found in order."""
-        first = next((found for found in self._findings if found.waived_by is None), None)
-        if first is None:
+        unsettled = [found for found in self._findings if found.waived_by is None]
+        if not unsettled:
             return self._summary or f"examined {_examined_text(self._examined)}"
-        more = sum(found.waived_by is None for found in self._findings) - 1
+        # The cause is a finding of the verdict's own status: of a violated one, what is violated.
+        first = next(found for found in unsettled if found.status is self.status)
+        more = len(unsettled) - 1
         return f"{first.message} (and {counted(more, 'more finding')})" if more else first.message
 
     def explain(self) -> str:
@@ -147,9 +153,9 @@ class Verdict:
             "raw_status": str(self.raw_status),
             "summary": self.summary,
             "findings": [_finding_dict(found) for found in self._findings],
-            "examined": dict(self._examined),
+            "examined": _json_safe(self._examined),
             "evidence": _json_safe(self._evidence),
-            "measured": dict(self._measured),
+            "measured": _json_safe(self._measured),
         }
 
     def __bool__(self) -> bool:
@@ -227,19 +233,21 @@ def _combination(name: str, parts: tuple[Verdict, ...], findings: list[Finding])
     return whole
 
 
-def _nothing_examined(check: str, examined: Examined) -> list[Finding]:
+def _nothing_examined(check: str, examined: Examined, given: tuple[Finding, ...]) -> list[Finding]:
     counts = {
         name: len(value) if isinstance(value, list) else value
         for name, value in examined.items()
         if not isinstance(value, str)
     }
     empty = [name for name, count in counts.items() if count <= 0]
-    if counts and not empty:
+    # A check that says so itself can say more about what it looked for.
+    said = any(found.rule == NOTHING_EXAMINED for found in given)
+    if (counts and not empty) or said:
         return []
     what = " and ".join(f"no {name}" for name in empty) if empty else "nothing"
     return [
         Finding(
-            rule="nothing-examined",
+            rule=NOTHING_EXAMINED,
             subject=check,
             message=f"{check} examined {what}, so nothing is known",
             fix="give the check something to look at: point it at the right file, or remove it",

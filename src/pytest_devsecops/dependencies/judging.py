@@ -12,11 +12,8 @@ from typing import Any
 
 from pytest_devsecops.core.findings import WORST_FIRST, Finding, Status
 from pytest_devsecops.core.text import counted
-from pytest_devsecops.core.verdict import Verdict
+from pytest_devsecops.core.verdict import NOTHING_EXAMINED, Verdict
 from pytest_devsecops.dependencies.model import Dependency, Graph, shortest_path
-
-#: The rule of the finding that says that there was nothing to judge.
-NOTHING_EXAMINED = "nothing-examined"
 
 
 def judge_each(
