@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.dependencies.section import read_section as read_dependencies
+from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
 from pytest_devsecops.policy.model import SectionDecoder
 
 #: The policy's tables.
@@ -12,4 +13,6 @@ SECTIONS: dict[str, SectionDecoder] = {
 }
 
 #: Formats that say what a project depends on, by name. Auto-detection asks them in this order.
-SOURCE_READERS: dict[str, SourceReader] = {}
+SOURCE_READERS: dict[str, SourceReader] = {
+    "environment": EnvironmentReader(),
+}
