@@ -6,6 +6,7 @@ from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.dependencies.section import read_section as read_dependencies
 from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
 from pytest_devsecops.policy.model import SectionDecoder
+from pytest_devsecops.reports.model import ReportFormat
 
 #: The policy's tables.
 SECTIONS: dict[str, SectionDecoder] = {
@@ -16,3 +17,6 @@ SECTIONS: dict[str, SectionDecoder] = {
 SOURCE_READERS: dict[str, SourceReader] = {
     "environment": EnvironmentReader(),
 }
+
+#: Formats that a report can be written in, by name.
+REPORT_FORMATS: dict[str, ReportFormat] = {}

@@ -1,0 +1,1 @@
+"""How the product sits in pytest; the only package that knows pytest, besides ``testing``."""
