@@ -5,7 +5,9 @@ from __future__ import annotations
 from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.dependencies.section import read_section as read_dependencies
 from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
+from pytest_devsecops.dependencies.sources.uv_lock import UvLockReader
 from pytest_devsecops.policy.model import SectionDecoder
+from pytest_devsecops.reports import json_file
 from pytest_devsecops.reports.model import ReportFormat
 
 #: The policy's tables.
@@ -16,7 +18,10 @@ SECTIONS: dict[str, SectionDecoder] = {
 #: Formats that say what a project depends on, by name. Auto-detection asks them in this order.
 SOURCE_READERS: dict[str, SourceReader] = {
     "environment": EnvironmentReader(),
+    "uv.lock": UvLockReader(),
 }
 
 #: Formats that a report can be written in, by name.
-REPORT_FORMATS: dict[str, ReportFormat] = {}
+REPORT_FORMATS: dict[str, ReportFormat] = {
+    "json": ReportFormat("json", "report.json", json_file.render),
+}
