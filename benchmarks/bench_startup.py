@@ -16,6 +16,7 @@ from pathlib import Path
 
 PAIRS = 25
 BUDGET_MS = 10.0
+PLUGIN = "pytest_devsecops.pytest_plugin.plugin"
 
 
 def main() -> None:
@@ -36,21 +37,22 @@ def measure(pairs: int) -> tuple[list[float], list[float]]:
     idle: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_empty.py").write_text("")
-        _session(folder)  # byte code and file caches are warm from here on
-        _session(folder, "-p", "devsecops")
+        _session(folder, "")  # byte code and file caches are warm from here on
+        _session(folder, PLUGIN)
         for number in range(pairs):
-            both = [(bare, ()), (idle, ("-p", "devsecops"))]
-            for times, arguments in both if number % 2 else reversed(both):
-                times.append(_session(folder, *arguments))
+            both = [(bare, ""), (idle, PLUGIN)]
+            for times, plugin in both if number % 2 else reversed(both):
+                times.append(_session(folder, plugin))
     return bare, idle
 
 
-def _session(folder: str, *arguments: str) -> float:
+def _session(folder: str, plugin: str) -> float:
     """Run one session and return its CPU in milliseconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pytest", "--co", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "--co", "-q", "-p", "no:cacheprovider"]
     # Only what is compared is loaded: other installed plugins would be on both sides and blur it.
-    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # PYTEST_PLUGINS rather than -p, which searches every installed distribution for the name.
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": plugin}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 5, done.stdout + done.stderr  # noqa: PLR2004 - pytest's code for an empty suite
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
