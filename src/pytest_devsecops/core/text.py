@@ -31,6 +31,13 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def singular(noun: str) -> str:
+    """Return one of what a regular English plural names: ``rule`` of ``rules``, ``dependency`` of ``dependencies``."""
+    if noun.endswith("ies"):
+        return f"{noun[:-3]}y"
+    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
+
+
 def parse_duration(text: str) -> float:
     """Return the seconds that a duration such as ``30m``, ``25h``, ``7d`` or ``1h 30m`` stands for.
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Finding, Status, worst
-from pytest_devsecops.core.text import counted
+from pytest_devsecops.core.text import counted, singular
 
 #: What a check says it looked at: a number of things, or words such as a file's name.
 Examined = Mapping[str, int | str | list[str]]
@@ -265,7 +265,7 @@ def _examined_text(examined: Examined) -> str:
 def _thing(name: str, value: int | str | list[str]) -> str:
     if isinstance(value, list):
         return f"{len(value):,} {name} ({', '.join(value[:5])}{', …' if len(value) > 5 else ''})"  # noqa: PLR2004 - a line's length
-    return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
+    return f"{value:,} {singular(name) if value == 1 else name}" if isinstance(value, int) else f"{name} {value}"
 
 
 def _finding_lines(found: Finding) -> list[str]:

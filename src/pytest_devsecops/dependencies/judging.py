@@ -13,7 +13,7 @@ from typing import Any
 from pytest_devsecops.core.findings import WORST_FIRST, Finding, Status
 from pytest_devsecops.core.text import counted
 from pytest_devsecops.core.verdict import NOTHING_EXAMINED, Verdict
-from pytest_devsecops.dependencies.model import Dependency, Graph, shortest_path
+from pytest_devsecops.dependencies.model import Dependency, Graph
 
 
 def judge_each(
@@ -87,10 +87,51 @@ def source_evidence(graph: Graph) -> list[dict[str, Any]]:
     ]
 
 
-def why_there(graph: Graph, dependency: Dependency) -> str:
-    """Return how ``dependency`` comes in, as the end of a sentence: empty if the project asks for it itself."""
-    path = shortest_path(graph, dependency.name)
-    return f" (needed by {' -> '.join(path[:-1])})" if len(path) > 1 else ""
+class Paths:
+    """How each dependency of a graph comes in: the shortest way down from one that the project asks for.
+
+    Args:
+        graph: the graph; it is walked at the first question, once.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._parent: dict[str, str | None] | None = None
+
+    def to(self, name: str) -> tuple[str, ...]:
+        """Return names from a direct dependency down to ``name``; ``(name,)`` if it is direct or unreachable."""
+        if self._parent is None:
+            self._parent = _shortest_parents(self._graph)
+        path = [name]
+        while (parent := self._parent.get(path[0])) is not None:
+            path.insert(0, parent)
+        return tuple(path)
+
+    def why(self, name: str) -> str:
+        """Return how ``name`` comes in as the end of a sentence; empty if the project asks for it itself."""
+        path = self.to(name)
+        return f" (needed by {' -> '.join(path[:-1])})" if len(path) > 1 else ""
+
+    def removal(self, name: str) -> str:
+        """Return what to do to be rid of ``name``."""
+        path = self.to(name)
+        return f"remove {path[0]}, which brings it in" if len(path) > 1 else "remove it"
+
+
+def _shortest_parents(graph: Graph) -> dict[str, str | None]:
+    """Return the parent of each name on its shortest way down; None for one that is direct."""
+    children: dict[str, list[str]] = {}
+    for dependency in graph.dependencies:
+        for parent in dependency.parents:
+            children.setdefault(parent, []).append(dependency.name)
+    found: dict[str, str | None] = {one.name: None for one in graph.dependencies if one.direct}
+    waiting = sorted(found)
+    for name in waiting:  # grows while it is walked: breadth first
+        for child in sorted(children.get(name, ())):
+            if child not in found:
+                found[child] = name
+                waiting.append(child)
+    return found
 
 
 def _join(group: list[Finding]) -> Finding:
@@ -110,8 +151,7 @@ def _nothing(check: str, graph: Graph) -> list[Finding]:
             NOTHING_EXAMINED,
             check,
             f"{check} examined nothing: {graph.place} has no dependency",
-            fix="name other sources with `sources` in [tool.devsecops.dependencies], "
-            "or remove the requirement if the project really depends on nothing",
+            fix="name its sources with `sources` in [tool.devsecops.dependencies], or remove the requirement",
             status=Status.UNVERIFIED,
         )
     ]

@@ -32,9 +32,14 @@ def only_groups(graph: Graph, groups: Sequence[str]) -> Graph:
     """
     if not groups:
         return graph
-    wanted = {_group(name): name for name in groups}
-    found = {_group(name): name for one in graph.dependencies for name in one.groups}
-    kept = [one for one in graph.dependencies if any(_group(name) in wanted for name in one.groups)]
+    wanted = {normalised_group(name): name for name in groups}
+    found = {normalised_group(name): name for one in graph.dependencies for name in one.groups}
+    kept = [
+        one
+        for one in graph.dependencies
+        # Of one without a group nobody knows that it may be left out.
+        if not one.groups or any(normalised_group(name) in wanted for name in one.groups)
+    ]
     problems = [
         missing_source(
             name,
@@ -54,8 +59,8 @@ def only_groups(graph: Graph, groups: Sequence[str]) -> Graph:
     return replace(graph.only(kept), problems=(*graph.problems, *problems))
 
 
-def _group(name: str) -> str:
-    """Return the normalised name of a group (PEP 735) or of an extra (PEP 685)."""
+def normalised_group(name: str) -> str:
+    """Return the normalised name of a group (PEP 735), or of an extra as ``extra:NAME`` (PEP 685)."""
     return ":".join(canonicalize_name(part) for part in name.split(":"))
 
 
