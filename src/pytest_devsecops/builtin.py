@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.dependencies.section import read_section as read_dependencies
 from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
+from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsReader
 from pytest_devsecops.dependencies.sources.uv_lock import UvLockReader
 from pytest_devsecops.policy.model import SectionDecoder
 from pytest_devsecops.reports import json_file
@@ -19,6 +20,7 @@ SECTIONS: dict[str, SectionDecoder] = {
 SOURCE_READERS: dict[str, SourceReader] = {
     "environment": EnvironmentReader(),
     "uv.lock": UvLockReader(),
+    "requirements.txt": RequirementsReader(),
 }
 
 #: Formats that a report can be written in, by name.

@@ -41,12 +41,14 @@ class Origin:
         url: the index's, repository's or archive's address, or the path; empty if unknown.
         reference: what a VCS dependency asked for: a branch, a tag, a commit.
         commit: the commit that it was resolved to, in full, or empty.
+        editable: whether it is installed as a link to its source tree; a VCS one can be as well.
     """
 
     kind: OriginKind = OriginKind.UNKNOWN
     url: str = ""
     reference: str = ""
     commit: str = ""
+    editable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
