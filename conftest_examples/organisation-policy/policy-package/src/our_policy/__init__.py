@@ -1,0 +1,1 @@
+"""The organisation's policy; `devsecops.toml` beside this file is what projects extend."""
