@@ -1,0 +1,1 @@
+"""Where advisories come from: one file per format, joined in ``collect.py``."""
