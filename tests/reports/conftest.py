@@ -172,7 +172,7 @@ def hostile() -> Report:
 
 def large(tests: int, failing: int) -> Report:
     """Return a report of ``tests`` requirements, each with one test; ``failing`` of them are violated."""
-    every = max(1, tests // failing) if failing else tests + 1
+    every = max(1, tests // failing) if failing else 0
     claiming: list[Claiming] = []
     for number in range(tests):
         nodeid = f"tests/unit/test_module_{number // 100}.py::test_requirement_{number}"
@@ -182,7 +182,7 @@ def large(tests: int, failing: int) -> Report:
             "security",
             declared_at=f"tests/unit/test_module_{number // 100}.py:{number % 100 + 5}",
         )
-        bad = number % every == 0
+        bad = every > 0 and number % every == 0
         record = (
             failed(nodeid, allowed_verdict(3)) if bad else passed(nodeid, allowed_verdict(0), duration=number / 1e5)
         )

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pytest_devsecops.reports.model import Report
-from pytest_devsecops.reports.text import measurements, one_line, ordered, outcome_of_run, visible, width_of, wrap
+from pytest_devsecops.reports.text import (
+    measurements,
+    one_line,
+    ordered,
+    outcome_of_run,
+    verdict_of_run,
+    visible,
+    waived_text,
+    width_of,
+    wrap,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +75,21 @@ def test_the_worst_and_most_severe_come_first(sample: Report) -> None:
 
 
 def test_the_run_is_as_good_as_its_worst_requirement(sample: Report, empty: Report) -> None:
-    assert outcome_of_run(sample) == "violated"
-    assert outcome_of_run(empty) == "unverified"
+    assert (outcome_of_run(sample), verdict_of_run(sample)) == ("violated", "2 requirements are violated")
+    assert (outcome_of_run(empty), verdict_of_run(empty)) == ("unverified", "Nothing is known")
+
+
+def test_a_narrowed_run_is_never_good_news(large: Callable[[int, int], Report]) -> None:
+    report = large(3, 0)
+    assert (outcome_of_run(report), verdict_of_run(report)) == ("met", "Every requirement is met")
+    report["run"]["selection"]["complete"] = False
+    assert (outcome_of_run(report), verdict_of_run(report)) == ("unverified", "Every requirement that ran is met")
+
+
+def test_waivers_are_named_with_how_much_they_accept(sample: Report) -> None:
+    texts = {one["id"]: waived_text(one) for one in sample["requirements"]}
+    assert texts["DEP-3"] == "2 findings waived by W-3"
+    assert texts["DEP-1"] == ""
 
 
 def test_measurements_stand_beside_their_limits(sample: Report) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import resources
 
 from pytest_devsecops.reports.model import Report
 
@@ -28,6 +27,8 @@ def render(report: Report) -> str:
 
 def schema_text() -> str:
     """Return the published JSON Schema (draft 2020-12) of the report, version 1."""
+    from importlib import resources
+
     return resources.files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ from pytest_devsecops.reports.text import (
     outcome_of_run,
     place_of,
     unmet_verdicts,
+    waived_text,
     wrap,
 )
 
@@ -95,6 +96,8 @@ def _row(requirement: RequirementView, width: int, symbols: dict[str, str]) -> I
     title = f"{one_line(requirement['id'])}: {one_line(requirement['title'])}"
     if status == "met" and requirement["basis"] == "assertions":
         title += " (by assertions, no verdict)"
+    if status == "waived":
+        title += f" ({one_line(waived_text(requirement))})"
     texts = wrap(title + (f" [{known}]" if known else ""), width - _STATUS_COLUMN)
     for index, text in enumerate(texts):
         yield Line((head if index == 0 else " " * _STATUS_COLUMN) + text, _STYLES[status])

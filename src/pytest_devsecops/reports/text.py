@@ -43,8 +43,27 @@ def ordered(requirements: Sequence[RequirementView]) -> list[RequirementView]:
 
 
 def outcome_of_run(report: Report) -> str:
-    """Return the state of the whole run: its worst requirement's; ``unverified`` if there is none."""
-    return next((status for status, number in numbers(report).items() if number), "unverified")
+    """Return the state of the whole run: its worst requirement's.
+
+    It is ``unverified`` if there is no requirement, and for a narrowed run at best: what did not run
+    may be anything.
+    """
+    worst = next((status for status, number in numbers(report).items() if number), "unverified")
+    narrowed = not report["run"]["selection"]["complete"]
+    return "unverified" if narrowed and worst != "violated" else worst
+
+
+def verdict_of_run(report: Report) -> str:
+    """Return the state of the whole run in one short sentence without a full stop."""
+    if not report["requirements"]:
+        return "Nothing is known"
+    found = numbers(report)
+    bad = next((status for status in NOT_MET if found[status]), None)
+    if bad is not None:
+        number = found[bad]
+        return f"{counted(number, 'requirement')} {'is' if number == 1 else 'are'} {bad}"
+    which = "requirement" if report["run"]["selection"]["complete"] else "requirement that ran"
+    return f"Every {which} is met" + (" or waived" if found["waived"] else "")
 
 
 def headline(report: Report) -> str:
@@ -100,6 +119,20 @@ def place_of(finding: FindingView) -> str:
     if where is None:
         return ""
     return where["path"] if where["line"] is None else f"{where['path']}:{where['line']}"
+
+
+def waived_text(requirement: RequirementView) -> str:
+    """Return which waivers accept how many findings of the requirement; empty if none does."""
+    waivers = [
+        found["waived_by"]
+        for test in requirement["tests"]
+        for verdict in test["verdicts"]
+        for found in verdict["findings"]
+        if found["waived_by"] is not None
+    ]
+    if not waivers:
+        return ""
+    return f"{counted(len(waivers), 'finding')} waived by {', '.join(dict.fromkeys(waivers))}"
 
 
 def examined_text(verdict: VerdictView) -> str:
