@@ -11,9 +11,12 @@ from datetime import date
 
 from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.dependencies.checks.allowed import allowed
+from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
 from pytest_devsecops.dependencies.inventory import Inventory
+from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
 from pytest_devsecops.dependencies.section import DependencyPolicy
+from pytest_devsecops.dependencies.sources.environment import markers_of
 
 
 class Dependencies:
@@ -87,3 +90,15 @@ class Dependencies:
         Policy: the lists ``allow`` and ``deny``.
         """
         return self._record(allowed(self.graph, self._policy.allow))
+
+    def licensed(self) -> Verdict:
+        """Tell whether the licence of every dependency is known and accepted.
+
+        Metadata of dependencies that a lock file or a declaration names is taken from the
+        environment. Policy: the table ``licences``.
+        """
+        environment = of_kinds(self.graph, [SourceKind.ENVIRONMENT])
+        if not environment.sources:
+            environment = self._inventory.chosen(self._policy.sources, [SourceKind.ENVIRONMENT], ())
+        installed = Installed(environment, markers_of(environment, self._context))
+        return self._record(licensed(self.graph, installed, self._policy.licences))

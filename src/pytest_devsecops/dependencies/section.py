@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.dependencies.checks.allowed import AllowPolicy, read_allow_policy
+from pytest_devsecops.dependencies.checks.licensed import LicencePolicy, read_licence_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class DependencyPolicy:
             ``environment:PATH`` or ``FORMAT:PATH``; empty for auto-detection.
         groups: the groups to look at (``main``, ``extra:NAME``, others); empty for all.
         allow: who may be used; ``allow`` and ``deny``.
+        licences: which licences are accepted; the table ``licences``.
     """
 
     sources: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     allow: AllowPolicy = field(default_factory=AllowPolicy)
+    licences: LicencePolicy = field(default_factory=LicencePolicy)
 
 
 def read_section(reader: TableReader) -> DependencyPolicy:
@@ -33,6 +36,7 @@ def read_section(reader: TableReader) -> DependencyPolicy:
         sources=reader.strings("sources"),
         groups=reader.strings("groups"),
         allow=read_allow_policy(reader),
+        licences=read_licence_policy(reader),
     )
     reader.finish()
     return policy

@@ -86,10 +86,10 @@ def test_an_empty_environment_has_no_dependency_and_no_problem(
             id="editable",
         ),
         pytest.param(
-            {"url": "https://${USER}:${TOKEN}@git.example/a.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
-            Origin(OriginKind.VCS, "https://${USER}:${TOKEN}@git.example/a.git", "", COMMIT),
+            {"url": "https://svn.example/a", "vcs_info": {"vcs": "svn", "commit_id": "1234"}},
+            Origin(OriginKind.VCS, "https://svn.example/a", "1234"),
             (),
-            id="names of environment variables are no secret",
+            id="a revision number is no content",
         ),
     ],
 )

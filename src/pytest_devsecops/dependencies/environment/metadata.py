@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import Licence, Origin, OriginKind
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_ENVIRONMENT_LOGIN = re.compile(r"\$\{[\w-]+\}(:\$\{[\w-]+\})?")
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 
 
 class MetadataError(ValueError):
@@ -98,7 +98,7 @@ def read_direct_url(file: Path) -> tuple[Origin, tuple[str, ...]]:
         raise MetadataError(f"has a direct_url.json that is not JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("url"), str):
         raise MetadataError("has a direct_url.json without a url")
-    url = _without_login(data["url"])
+    url = without_credentials(data["url"])
     info = {key: data[key] for key in ("vcs_info", "archive_info", "dir_info") if isinstance(data.get(key), dict)}
     if len(info) != 1:
         raise MetadataError("has a direct_url.json with none or several of vcs_info, archive_info and dir_info")
@@ -115,6 +115,9 @@ def _vcs_origin(url: str, info: Mapping[str, Any]) -> Origin:
     commit, asked = info.get("commit_id"), info.get("requested_revision") or ""
     if not isinstance(commit, str) or not isinstance(asked, str):
         raise MetadataError("has a direct_url.json whose vcs_info has no commit_id")
+    # A number of Subversion, or a part of a commit's id, names no content.
+    if not _COMMIT.fullmatch(commit):
+        return Origin(OriginKind.VCS, url, asked or commit)
     return Origin(OriginKind.VCS, url, asked, commit)
 
 
@@ -124,12 +127,3 @@ def _archive_hashes(info: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(legacy, str) and "=" in legacy:
         hashes.setdefault(*legacy.split("=", 1))
     return tuple(f"{algorithm}:{digest}" for algorithm, digest in sorted(hashes.items()) if isinstance(digest, str))
-
-
-def _without_login(url: str) -> str:
-    """Return ``url`` without user and password, which belong in no report; ``${NAME}`` may stay."""
-    parts = urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    if not at or login == "git" or _ENVIRONMENT_LOGIN.fullmatch(login):
-        return url
-    return urlunsplit(parts._replace(netloc=host))

@@ -83,6 +83,15 @@ def graph_of(listing: Listing, layout: Layout, context: ReadContext) -> Graph:
     return Graph(dependencies, (read,), tuple(problems))
 
 
+def markers_of(graph: Graph, context: ReadContext) -> dict[str, str]:
+    """Return the values of PEP 508 markers in the first environment that ``graph`` was read from.
+
+    Without one they are those of the running environment.
+    """
+    name = next((one.name for one in graph.sources if one.kind is SourceKind.ENVIRONMENT), RUNNING)
+    return marker_environment(find_layout(name, context))
+
+
 def marker_environment(layout: Layout) -> dict[str, str]:
     """Return the values of PEP 508 markers in an environment, as far as its layout tells them."""
     return {**{name: str(value) for name, value in default_environment().items()}, **layout.markers}
@@ -138,6 +147,8 @@ def _dependency(
         origin=one.origin,
         hashes=one.hashes,
         extras=extras,
+        # An environment does not know why anything is there, and no group may leave it out.
+        groups=frozenset(),
         direct=_direct(one, parents),
         parents=tuple(parents),
         licence=one.licence,
