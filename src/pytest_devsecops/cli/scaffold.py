@@ -81,13 +81,13 @@ def _dependencies(sources: Sequence[str], names: Sequence[str]) -> str:
         lines.append(f"sources = [{', '.join(_quoted(source) for source in sources)}]")
     else:
         lines.append('# No lock file was found. Name what says what you depend on: sources = ["uv.lock"]')
-    lines.append("# What the team is cleared to use. While both lists are empty, nothing is examined and")
-    lines.append("# DEP-1 is unverified. Uncomment what you clear, one by one.")
+    lines.append("# What the team is cleared to use: nothing yet, so DEP-1 fails. Being there already is no")
+    lines.append("# clearance; uncomment what you clear, one by one.")
     lines.append("allow = [")
     offered = ", ".join(_quoted(name) for name in names)
     lines.extend(f"  # {line}" for line in textwrap.wrap(offered, _WIDTH, break_long_words=False))
     lines.append("]")
-    lines.append('# deny = [{ name = "example-package", reason = "why not" }]')
+    lines.append('# deny = [{ name = "example-package", reason = "why not", instead = "another-package" }]')
     return "\n".join(lines) + "\n"
 
 

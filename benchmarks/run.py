@@ -1,0 +1,18 @@
+"""All benchmarks in one run: ``python benchmarks/run.py``. They print ratios, taken in this one run."""
+
+from __future__ import annotations
+
+import bench_startup
+
+BENCHMARKS = (bench_startup.main,)
+
+
+def main() -> None:
+    """Run every benchmark."""
+    for benchmark in BENCHMARKS:
+        benchmark()
+        print()
+
+
+if __name__ == "__main__":
+    main()
