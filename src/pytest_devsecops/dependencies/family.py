@@ -11,7 +11,9 @@ from datetime import date
 
 from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.dependencies.checks.allowed import allowed
+from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
+from pytest_devsecops.dependencies.checks.pinned import pinned
 from pytest_devsecops.dependencies.inventory import Inventory
 from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
@@ -90,6 +92,20 @@ class Dependencies:
         Policy: the lists ``allow`` and ``deny``.
         """
         return self._record(allowed(self.graph, self._policy.allow))
+
+    def pinned(self) -> Verdict:
+        """Tell whether every dependency can only ever be one exact release.
+
+        Policy: the table ``pinned``.
+        """
+        return self._record(pinned(self.graph, self._policy.pins))
+
+    def hashed(self) -> Verdict:
+        """Tell whether everything that is fetched has a hash without a known collision.
+
+        Policy: the table ``hashed``.
+        """
+        return self._record(hashed(self.graph, self._policy.hashes))
 
     def licensed(self) -> Verdict:
         """Tell whether the licence of every dependency is known and accepted.

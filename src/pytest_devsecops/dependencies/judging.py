@@ -32,7 +32,8 @@ def judge_each(
         check: the check's name, such as ``dependencies.allowed``.
         graph: what the sources say; its problems become findings of the verdict.
         judge: what is wrong with one dependency; nothing if it is in order.
-        met: the end of the sentence "143 dependencies from uv.lock …" for a verdict that is met.
+        met: the end of the sentence "143 dependencies from uv.lock …" for a verdict that is met; it
+            begins with "are" or "have".
         findings: what is wrong with the graph as a whole.
         examined: what else was looked at, besides the dependencies and their sources.
         evidence: what else an auditor may ask for, besides the sources.
@@ -44,7 +45,7 @@ def judge_each(
         check,
         in_order([*found, *graph.problems, *_nothing(check, graph)]),
         examined=seen,
-        summary=f"{counted(number, 'dependency', 'dependencies')} from {graph.place} {met}",
+        summary=f"{counted(number, 'dependency', 'dependencies')} from {graph.place} {_agreeing(met, number)}",
         evidence={"sources": source_evidence(graph), **(evidence or {})},
     )
 
@@ -132,6 +133,11 @@ def _shortest_parents(graph: Graph) -> dict[str, str | None]:
                 found[child] = name
                 waiting.append(child)
     return found
+
+
+def _agreeing(predicate: str, number: int) -> str:
+    verb, space, rest = predicate.partition(" ")
+    return {"are": "is", "have": "has"}.get(verb, verb) + space + rest if number == 1 else predicate
 
 
 def _join(group: list[Finding]) -> Finding:

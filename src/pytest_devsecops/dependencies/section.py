@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.dependencies.checks.allowed import AllowPolicy, read_allow_policy
+from pytest_devsecops.dependencies.checks.hashed import HashPolicy, read_hash_policy
 from pytest_devsecops.dependencies.checks.licensed import LicencePolicy, read_licence_policy
+from pytest_devsecops.dependencies.checks.pinned import PinPolicy, read_pin_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,17 @@ class DependencyPolicy:
         sources: the sources to read, as paths or globs below the root, ``environment``,
             ``environment:PATH`` or ``FORMAT:PATH``; empty for auto-detection.
         groups: the groups to look at (``main``, ``extra:NAME``, others); empty for all.
-        allow: who may be used; ``allow`` and ``deny``.
+        allow: who may be used; the lists ``allow`` and ``deny``.
+        pins: what counts as pinned; the table ``pinned``.
+        hashes: what counts as hashed; the table ``hashed``.
         licences: which licences are accepted; the table ``licences``.
     """
 
     sources: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     allow: AllowPolicy = field(default_factory=AllowPolicy)
+    pins: PinPolicy = field(default_factory=PinPolicy)
+    hashes: HashPolicy = field(default_factory=HashPolicy)
     licences: LicencePolicy = field(default_factory=LicencePolicy)
 
 
@@ -36,6 +42,8 @@ def read_section(reader: TableReader) -> DependencyPolicy:
         sources=reader.strings("sources"),
         groups=reader.strings("groups"),
         allow=read_allow_policy(reader),
+        pins=read_pin_policy(reader),
+        hashes=read_hash_policy(reader),
         licences=read_licence_policy(reader),
     )
     reader.finish()
