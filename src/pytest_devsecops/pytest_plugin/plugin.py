@@ -14,7 +14,7 @@ import pytest
 from pytest_devsecops.pytest_plugin import hookspecs, options
 from pytest_devsecops.pytest_plugin.fixtures import dependencies, devsecops
 from pytest_devsecops.pytest_plugin.listening import LISTENER, Listener
-from pytest_devsecops.pytest_plugin.waking import STARTED, awake, has_reason_to_wake, wake
+from pytest_devsecops.pytest_plugin.waking import CURRENT, STARTED, awake, has_reason_to_wake, wake
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -94,6 +94,7 @@ def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: p
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start afresh for this attempt, so that a rerun inherits nothing."""
+    item.config.stash[CURRENT] = item
     run = awake(item.config)
     if run is not None:
         run.attempt_started(item)

@@ -34,6 +34,7 @@ class _Attempt:
 
     outcome: str = "passed"
     reason: str = ""
+    called: bool = False
     asserted: bool = False
     duration: float = 0.0
     unexamined: list[str] = field(default_factory=list)
@@ -72,19 +73,26 @@ class Results:
         """Return one record a test; if several workers ran it, the worst."""
         found: dict[str, TestRecord] = {}
         for (nodeid, _), attempt in self._attempts.items():
-            record = TestRecord(
-                nodeid,
-                attempt.outcome,
-                attempt.reason,
-                attempt.duration,
-                attempt.asserted,
-                tuple(attempt.unexamined),
-                tuple(attempt.verdicts),
-            )
+            record = _record(nodeid, attempt)
             if nodeid in found:
                 record = max(found[nodeid], record, key=_badness)
             found[nodeid] = record
         return found
+
+
+def _record(nodeid: str, attempt: _Attempt) -> TestRecord:
+    outcome, reason = attempt.outcome, attempt.reason
+    if outcome == "passed" and not attempt.called:
+        outcome, reason = "not run", "it was set up, but its body never ran"
+    return TestRecord(
+        nodeid,
+        outcome,
+        reason,
+        attempt.duration,
+        attempt.asserted,
+        tuple(attempt.unexamined),
+        tuple(attempt.verdicts),
+    )
 
 
 def _badness(record: TestRecord) -> tuple[int, bool]:
@@ -103,6 +111,7 @@ def _add_subtest(attempt: _Attempt, report: pytest.TestReport, payload: Mapping[
 
 
 def _add_phase(attempt: _Attempt, report: pytest.TestReport, payload: Mapping[str, Any]) -> None:
+    attempt.called = attempt.called or report.when == "call"
     outcome, reason = _outcome(report, payload)
     # A phase that went well does not mend an earlier one, and a failed call stays the reason
     # although the teardown fails as well.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from pytest_devsecops.builtin import REPORT_FORMATS, SECTIONS, SOURCE_READERS
 from pytest_devsecops.core.assessment import Assessment, assess
 from pytest_devsecops.core.findings import Status
 from pytest_devsecops.core.records import Inventory, RunInfo
+from pytest_devsecops.core.redaction import Redactor, Secret
 from pytest_devsecops.core.registry import Registry
 from pytest_devsecops.core.requirement import Requirement
 from pytest_devsecops.core.verdict import Verdict
@@ -32,7 +33,7 @@ from pytest_devsecops.pytest_plugin.settings import Settings, read_settings
 from pytest_devsecops.pytest_plugin.telling import Outcome, tell
 from pytest_devsecops.pytest_plugin.umbrella import DevSecOps
 from pytest_devsecops.pytest_plugin.writing import write_reports
-from pytest_devsecops.reports.model import ReportFormat
+from pytest_devsecops.reports.model import Report, ReportFormat
 
 
 class Run:
@@ -44,7 +45,7 @@ class Run:
         policy: the decoded policy.
         requirements: what the policy and hooks declare, by id.
         readers: the known source formats.
-        secrets: what must never be written.
+        redactor: keeps secrets out of what is written.
     """
 
     def __init__(
@@ -54,14 +55,14 @@ class Run:
         policy: Policy,
         requirements: Mapping[str, Requirement],
         readers: Registry[SourceReader],
-        secrets: tuple[str, ...],
+        redactor: Redactor,
     ) -> None:
         self._config = config
         self._settings = settings
         self._policy = policy
         self._requirements = requirements
         self._readers = readers
-        self._secrets = secrets
+        self._redactor = redactor
         self._started = datetime.now(UTC)
         self._received: list[Inventory] = []
         self._outcome: Outcome | None = None
@@ -89,9 +90,10 @@ class Run:
         declared: Registry[Requirement] = Registry("requirement", policy.requirements)
         for requirement in _from_hooks(config.hook.pytest_devsecops_requirements(config=config)):
             declared.add(requirement.id, requirement, provider="a plugin")
-        secrets = _from_hooks(config.hook.pytest_devsecops_redactions(config=config))
-        secrets.extend(os.environ[name] for name in policy.redact_environment if os.environ.get(name))
-        return cls(config, settings, policy, declared, readers, tuple(secrets))
+        secrets = [Secret(value) for value in _from_hooks(config.hook.pytest_devsecops_redactions(config=config))]
+        named = {name: os.environ.get(name, "") for name in policy.redact_environment}
+        secrets.extend(Secret(value, f"the value of {name}") for name, value in named.items() if value)
+        return cls(config, settings, policy, declared, readers, Redactor(secrets))
 
     @cached_property
     def umbrella(self) -> DevSecOps:
@@ -146,12 +148,18 @@ class Run:
             output[WORKER_KEY] = json.dumps(self._claims.inventory.as_dict())
             return
         assessment = self._assess(session)
-        report, failures = write_reports(assessment, self._settings.targets, self._secrets)
+        report = self._redactor.redact(cast("Report", assessment.as_dict()))
+        failures = write_reports(report, self._settings.targets, self._redactor)
         if self._settings.gated:
             failures.extend(reasons_to_fail(assessment, strict=self._settings.strict))
         if failures and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self._outcome = Outcome(report, tuple(unmet(assessment, strict=self._settings.strict)), tuple(failures))
+        self._outcome = Outcome(
+            report,
+            tuple(unmet(assessment, strict=self._settings.strict)),
+            tuple(failures),
+            self._redactor.ignored,
+        )
 
     def tell(self, reporter: pytest.TerminalReporter) -> None:
         """Write the end of the run's terminal output."""

@@ -15,8 +15,7 @@ _OPTIONS = {
     "ignore": "--ignore",
     "ignore_glob": "--ignore-glob",
     "collectonly": "--collect-only",
-    "setuponly": "--setup-only",
-    "setupplan": "--setup-plan",
+    "setuponly": "--setup-only or --setup-plan",
 }
 
 

@@ -23,11 +23,13 @@ class Outcome:
         report: the redacted report.
         unmet: the requirements that are not met and for which the run answers.
         failures: why the gate fails the run, or what could not be written.
+        notes: what a reader should know besides.
     """
 
     report: Report
     unmet: tuple[Assessed, ...]
     failures: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def tell(reporter: pytest.TerminalReporter, outcome: Outcome, settings: Settings, config: pytest.Config) -> None:
@@ -47,6 +49,8 @@ def tell(reporter: pytest.TerminalReporter, outcome: Outcome, settings: Settings
     for path in settings.targets:
         if path.exists():
             reporter.write_line(f"report: {_shown(path, config)}")
+    for note in outcome.notes:
+        reporter.write_line(f"devsecops: {note}", yellow=True)
     for failure in outcome.failures:
         reporter.write_line(f"devsecops: failed, because {failure}", red=True, bold=True)
 

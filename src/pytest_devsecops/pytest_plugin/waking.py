@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_devsecops.pytest_plugin.run import Run
 
 STARTED = pytest.StashKey[bool]()
+#: The test that is running: a run that wakes in the middle of it has to know.
+CURRENT = pytest.StashKey[pytest.Item]()
 _RUN = pytest.StashKey["Run"]()
 
 
@@ -56,4 +58,6 @@ def wake(config: pytest.Config) -> Run:
             config.stash[_RUN] = Run.begin(config)
         except DevSecOpsError as error:
             raise pytest.UsageError(str(error)) from None
+        if CURRENT in config.stash:
+            config.stash[_RUN].attempt_started(config.stash[CURRENT])
     return config.stash[_RUN]

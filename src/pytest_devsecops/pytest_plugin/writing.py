@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
-from pytest_devsecops.core.assessment import Assessment
+from pytest_devsecops.core.redaction import Redactor, SecretLeakError
 from pytest_devsecops.reports.model import Report, ReportFormat
 
 
-def write_reports(
-    assessment: Assessment,
-    targets: Mapping[Path, ReportFormat],
-    secrets: tuple[str, ...],
-) -> tuple[Report, list[str]]:
-    """Write every target.
+def write_reports(report: Report, targets: Mapping[Path, ReportFormat], redactor: Redactor) -> list[str]:
+    """Write the redacted ``report`` to every target.
 
     Returns:
-        The redacted report, and one sentence for each file that could not be written.
+        One sentence for each file that could not be written; such a file is left as it was.
     """
-    report = cast("Report", assessment.as_dict())
     failures = []
     for path, format_ in targets.items():
+        text = format_.render(report)
         try:
-            _write(path, format_.render(report))
+            redactor.refuse(text, str(path))
+            _write(path, text)
         except OSError as error:
             failures.append(f"the report {path} could not be written: {error.strerror or error}")
-    return report, failures
+        except SecretLeakError as error:
+            failures.append(str(error))
+    return failures
 
 
 def _write(path: Path, text: str) -> None:
