@@ -50,7 +50,7 @@ class Results:
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one report of a claiming test, or of a test in which a worker crashed."""
-        key = (report.nodeid, getattr(report, "worker_id", ""))
+        key = (report.nodeid, _worker(report))
         # pytest-rerunfailures invents the outcome of an attempt that it will repeat.
         if report.when == "setup" or str(report.outcome) == "rerun":
             self._attempts[key] = _Attempt()
@@ -78,6 +78,12 @@ class Results:
                 record = max(found[nodeid], record, key=_badness)
             found[nodeid] = record
         return found
+
+
+def _worker(report: pytest.TestReport) -> str:
+    """Return the xdist worker that the report is about; the one of a crash has no ``worker_id``."""
+    gateway = getattr(getattr(report, "node", None), "gateway", None)
+    return getattr(report, "worker_id", "") or getattr(gateway, "id", "")
 
 
 def _record(nodeid: str, attempt: _Attempt) -> TestRecord:
