@@ -17,7 +17,3 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {"Examined": "Examined"}
-# Names from the standard library and from pytest; these pages are built without the network, so
-# there is no inventory of other projects to link them to.
-nitpick_ignore_regex = [(r"py:.*", r"(?!pytest_devsecops\.(core|dependencies|policy|reports)\.).*")]

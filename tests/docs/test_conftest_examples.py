@@ -35,6 +35,7 @@ def test_every_example_has_a_declared_outcome() -> None:
     assert folders == {name.split("/")[0] for name in OUTCOMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_the_example_ends_as_declared(name: str, tmp_path: Path) -> None:
     declared = OUTCOMES[name]

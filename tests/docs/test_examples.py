@@ -116,7 +116,7 @@ class Project:
             text=True,
             timeout=120,
         )
-        self.output = done.stdout
+        self.output = done.stdout.replace(f"{self.root}/", "")
         return done.returncode
 
     def _path(self) -> str:
@@ -202,6 +202,7 @@ def _parse(block: Block) -> None:
     assert parsed, f"{block.place}: parses to nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_every_block_of_the_page_does_what_it_declares(page: Path, example_project: Project) -> None:
     undeclared = []
