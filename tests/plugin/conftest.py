@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-PLUGIN = "pytest_devsecops.pytest_plugin.plugin"
+from pytest_devsecops.pytest_plugin import plugin
+
+PLUGIN = plugin.__name__
 _REPORT = "the-report.json"
 
 
@@ -69,9 +71,11 @@ class Suite:
     def run_bare(self, *args: str, plugins: tuple[str, ...] = (), subprocess: bool = False) -> Ran:
         """Run pytest with these arguments and no report of ours."""
         (self.path / _REPORT).unlink(missing_ok=True)
-        loaded = [word for name in (PLUGIN, *plugins) for word in ("-p", name)]
-        run = self._pytester.runpytest_subprocess if subprocess else self._pytester.runpytest_inprocess
-        result = run(*loaded, *args)
+        if subprocess or plugins:
+            loaded = [word for name in (PLUGIN, *plugins) for word in ("-p", name)]
+            result = self._pytester.runpytest_subprocess(*loaded, *args)
+        else:
+            result = self._pytester.runpytest_inprocess(*args, plugins=[plugin])
         path = self.path / _REPORT
         report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return Ran(int(result.ret), f"{result.stdout.str()}\n{result.stderr.str()}", report)

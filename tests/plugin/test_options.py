@@ -80,8 +80,8 @@ def test_a_bad_option_is_a_usage_error_before_anything_runs(suite: Suite, option
 def test_a_bad_policy_tells_every_problem_and_ends_the_run_with_exit_4(suite: Suite) -> None:
     suite.policy('requird_verdicts = true\n[requirements.A-1]\ntitel = "x"\nseverity = "severe"\n')
     suite.tests(_ONE)
-    for workers in ((), ("-n", "2", "-p", "xdist")):
-        ran = suite.run_bare(*workers)
+    for workers, plugins in (((), ()), (("-n", "2"), ("xdist",))):
+        ran = suite.run_bare(*workers, plugins=plugins)
         assert ran.exit_code == pytest.ExitCode.USAGE_ERROR
         assert "requird_verdicts: unknown key; did you mean 'require_verdicts'?" in ran.out
         assert "requirements.A-1.title: is missing" in ran.out
