@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
-from pytest_devsecops.cli import init, policy
+from pytest_devsecops.cli import advisories, init, policy
 from pytest_devsecops.core.errors import DevSecOpsError, PolicyError
 
 EXIT_FAILED = 1
@@ -22,6 +22,7 @@ EXIT_BAD_POLICY = 4
 COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None], ...] = (
     init.add_parsers,
     policy.add_parsers,
+    advisories.add_parsers,
 )
 
 

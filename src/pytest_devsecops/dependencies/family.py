@@ -10,10 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
 from pytest_devsecops.core.verdict import Verdict
+from pytest_devsecops.dependencies.advisories.lookup import look_up
+from pytest_devsecops.dependencies.advisories.second_opinion import ask_safety
 from pytest_devsecops.dependencies.checks.allowed import allowed
 from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
 from pytest_devsecops.dependencies.checks.pinned import pinned
+from pytest_devsecops.dependencies.checks.vulnerability_free import vulnerability_free
 from pytest_devsecops.dependencies.inventory import Inventory
 from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
@@ -118,3 +121,23 @@ class Dependencies:
             environment = self._inventory.chosen(self._policy.sources, [SourceKind.ENVIRONMENT], ())
         installed = Installed(environment, markers_of(environment, self._context))
         return self._record(licensed(self.graph, installed, self._policy.licences))
+
+    def vulnerability_free(self, at_least: str | None = None, *, second_opinion: str | None = None) -> Verdict:
+        """Tell whether no dependency is affected by a known advisory.
+
+        Args:
+            at_least: the lowest severity that counts: ``low``, ``medium``, ``high`` or ``critical``;
+                by default that of the policy.
+            second_opinion: ``"safety"`` asks its engine as well; by default as the policy says.
+
+        Policy: the table ``vulnerabilities``.
+
+        Raises:
+            UsageError: if an argument means nothing.
+        """
+        policy = self._policy.vulnerabilities.narrowed(at_least, second_opinion)
+        root = self._context.root
+        path = root / policy.advisories
+        lookup = look_up(self.graph, path, shown=self._context.shown(path))
+        second = ask_safety(self.graph, root / policy.safety_db, lookup) if policy.second_opinion else None
+        return self._record(vulnerability_free(self.graph, policy, lookup, today=self._today, second=second))

@@ -12,6 +12,7 @@ from pytest_devsecops.dependencies.checks.allowed import AllowPolicy, read_allow
 from pytest_devsecops.dependencies.checks.hashed import HashPolicy, read_hash_policy
 from pytest_devsecops.dependencies.checks.licensed import LicencePolicy, read_licence_policy
 from pytest_devsecops.dependencies.checks.pinned import PinPolicy, read_pin_policy
+from pytest_devsecops.dependencies.checks.vulnerability_free import VulnerabilityPolicy, read_vulnerability_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class DependencyPolicy:
         pins: what counts as pinned; the table ``pinned``.
         hashes: what counts as hashed; the table ``hashed``.
         licences: which licences are accepted; the table ``licences``.
+        vulnerabilities: by which advisories, and from which severity on; the table ``vulnerabilities``.
     """
 
     sources: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class DependencyPolicy:
     pins: PinPolicy = field(default_factory=PinPolicy)
     hashes: HashPolicy = field(default_factory=HashPolicy)
     licences: LicencePolicy = field(default_factory=LicencePolicy)
+    vulnerabilities: VulnerabilityPolicy = field(default_factory=VulnerabilityPolicy)
 
 
 def read_section(reader: TableReader) -> DependencyPolicy:
@@ -45,6 +48,7 @@ def read_section(reader: TableReader) -> DependencyPolicy:
         pins=read_pin_policy(reader),
         hashes=read_hash_policy(reader),
         licences=read_licence_policy(reader),
+        vulnerabilities=read_vulnerability_policy(reader),
     )
     reader.finish()
     return policy

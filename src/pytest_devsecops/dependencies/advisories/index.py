@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_devsecops.dependencies.advisories.model import Advisory, AdvisoryError, Affected, Interval
+
+if TYPE_CHECKING:
+    import sqlite3
 
 #: Marks the file as ours in sqlite's header ("psec").
 APPLICATION_ID = 0x70736563
@@ -149,6 +151,8 @@ def open_index(path: Path) -> Iterator[AdvisoryIndex]:
     Raises:
         AdvisoryError: if it is missing, empty, not ours, of another schema, or damaged.
     """
+    import sqlite3  # only a session that asks for advisories pays for it
+
     if not path.is_file():
         remedy = f"make it with 'pytest-devsecops advisories import SOURCE… --to {path}'"
         raise AdvisoryError("there is no advisory file", place=str(path), remedy=remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import Enum
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -11,17 +10,9 @@ from packaging.version import Version
 from pytest_devsecops.dependencies.advisories.intervals import contains_any
 from pytest_devsecops.dependencies.advisories.model import Affected
 from pytest_devsecops.dependencies.advisories.versions import Point, is_ordered, order, point
+from pytest_devsecops.dependencies.ranges import Answer
 
 _FIRST = Version("0.dev0")
-
-
-class Answer(Enum):
-    """What an advisory means for a version or a range."""
-
-    AFFECTED = "affected"
-    NOT_AFFECTED = "not affected"
-    #: It cannot be told: neither yes nor no would be honest.
-    UNDECIDED = "undecided"
 
 
 def judge_version(affected: Affected, version: Point) -> Answer:
@@ -31,12 +22,12 @@ def judge_version(affected: Affected, version: Point) -> Answer:
     PEP 440 cannot order is before all others, which decides only for ranges that begin there.
     """
     if any(spelling in affected.versions for spelling in version.spellings):
-        return Answer.AFFECTED
+        return Answer.YES
     if any(contains_any(affected.intervals, key) for key in version.keys):
-        return Answer.AFFECTED
+        return Answer.YES
     if affected.doubt or (affected.intervals and not version.ordered):
-        return Answer.UNDECIDED
-    return Answer.NOT_AFFECTED
+        return Answer.UNKNOWN
+    return Answer.NO
 
 
 def judge_range(affected: Affected, allowed: SpecifierSet) -> Answer:
@@ -46,11 +37,11 @@ def judge_range(affected: Affected, allowed: SpecifierSet) -> Answer:
     4.2.9.post1; pre-releases count, since installers take them where nothing else is left.
     """
     if any(_allows(allowed, text) for text in affected.versions if is_ordered(text)):
-        return Answer.AFFECTED
+        return Answer.YES
     for version in _candidates(affected, allowed):
         if contains_any(affected.intervals, order(str(version))) and _allows(allowed, version):
-            return Answer.AFFECTED
-    return Answer.UNDECIDED if affected.doubt else Answer.NOT_AFFECTED
+            return Answer.YES
+    return Answer.UNKNOWN if affected.doubt else Answer.NO
 
 
 def smallest_fix(concerned: Iterable[Affected], version: str, others: Iterable[Affected] = ()) -> str | None:
@@ -79,14 +70,14 @@ def smallest_lower_bound(concerned: Iterable[Affected], allowed: SpecifierSet) -
     ends = sorted({end for one in needed for end in _ends(one) if is_ordered(end)}, key=order)
     for end in ends:
         raised = allowed & SpecifierSet(f">={Version(end).public}")
-        if _allows(allowed, end) and all(judge_range(one, raised) is Answer.NOT_AFFECTED for one in needed):
+        if _allows(allowed, end) and all(judge_range(one, raised) is Answer.NO for one in needed):
             return end
     return None
 
 
 def _is_clear(all_affected: list[Affected], version: str) -> bool:
     candidate = point(version)
-    return all(judge_version(one, candidate) is Answer.NOT_AFFECTED for one in all_affected)
+    return all(judge_version(one, candidate) is Answer.NO for one in all_affected)
 
 
 def _ends(affected: Affected) -> Iterator[str]:
