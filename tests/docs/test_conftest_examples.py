@@ -15,7 +15,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "conftest_examples"
 OUTCOMES: dict[str, dict[str, Any]] = tomllib.loads((EXAMPLES / "outcomes.toml").read_text(encoding="utf-8"))
-_LEFT_BEHIND = shutil.ignore_patterns("devsecops-report", "__pycache__", ".pytest_cache", ".hypothesis")
+_LEFT_BEHIND = shutil.ignore_patterns("devsecops-report", ".devsecops", "__pycache__", ".pytest_cache", ".hypothesis")
 
 
 def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -96,7 +96,7 @@ class Project:
 
     def start_from(self, folder: str) -> None:
         shutil.rmtree(self.root)
-        shutil.copytree(REPOSITORY / folder, self.root, ignore=shutil.ignore_patterns("devsecops-report", ".*_cache"))
+        shutil.copytree(REPOSITORY / folder, self.root, ignore=shutil.ignore_patterns("devsecops-report", ".devsecops", ".*_cache"))
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
