@@ -16,12 +16,14 @@ from pytest_devsecops.dependencies.checks.allowed import allowed
 from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
 from pytest_devsecops.dependencies.checks.pinned import pinned
+from pytest_devsecops.dependencies.checks.untampered import untampered
 from pytest_devsecops.dependencies.checks.vulnerability_free import vulnerability_free
+from pytest_devsecops.dependencies.environment.integrity import compare
 from pytest_devsecops.dependencies.inventory import Inventory
 from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
 from pytest_devsecops.dependencies.section import DependencyPolicy
-from pytest_devsecops.dependencies.sources.environment import markers_of
+from pytest_devsecops.dependencies.sources.environment import environments, markers_of
 
 
 class Dependencies:
@@ -122,6 +124,15 @@ class Dependencies:
         installed = Installed(environment, markers_of(environment, self._context))
         return self._record(licensed(self.graph, installed, self._policy.licences))
 
+    def untampered(self) -> Verdict:
+        """Tell whether the files of installed distributions are those that were installed.
+
+        It looks at the environments among the sources, or at the running one if there is none.
+        """
+        graph = self._environment()
+        compared = [compare(listing.installed, layout) for layout, listing in environments(graph, self._context)]
+        return self._record(untampered(graph, compared))
+
     def vulnerability_free(self, at_least: str | None = None, *, second_opinion: str | None = None) -> Verdict:
         """Tell whether no dependency is affected by a known advisory.
 
@@ -141,3 +152,10 @@ class Dependencies:
         lookup = look_up(self.graph, path, shown=self._context.shown(path))
         second = ask_safety(self.graph, root / policy.safety_db, lookup) if policy.second_opinion else None
         return self._record(vulnerability_free(self.graph, policy, lookup, today=self._today, second=second))
+
+    def _environment(self) -> Graph:
+        """Return what is installed; an environment knows no groups, so the policy's do not filter it."""
+        kinds = [SourceKind.ENVIRONMENT]
+        if self._sources:
+            return self._inventory.named(self._sources, kinds, ())
+        return self._inventory.chosen(self._policy.sources, kinds, ())

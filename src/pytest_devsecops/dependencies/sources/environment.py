@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,18 @@ def graph_of(listing: Listing, layout: Layout, context: ReadContext) -> Graph:
     ]
     read = SourceRead(layout.name, RUNNING, SourceKind.ENVIRONMENT, count=len(dependencies))
     return Graph(dependencies, (read,), tuple(problems))
+
+
+def environments(graph: Graph, context: ReadContext) -> Iterator[tuple[Layout, Listing]]:
+    """Yield layout and listing of every environment that ``graph`` was read from.
+
+    Raises:
+        SourceError: if one is not there any more.
+    """
+    for source in graph.sources:
+        if source.kind is SourceKind.ENVIRONMENT:
+            layout = find_layout(source.name, context)
+            yield layout, list_installed(layout)
 
 
 def markers_of(graph: Graph, context: ReadContext) -> dict[str, str]:
