@@ -16,6 +16,7 @@ from pytest_devsecops.dependencies.checks.allowed import allowed
 from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
 from pytest_devsecops.dependencies.checks.pinned import pinned
+from pytest_devsecops.dependencies.checks.trusted_sources import from_trusted_sources
 from pytest_devsecops.dependencies.checks.untampered import untampered
 from pytest_devsecops.dependencies.checks.vulnerability_free import vulnerability_free
 from pytest_devsecops.dependencies.environment.integrity import compare
@@ -111,6 +112,13 @@ class Dependencies:
         Policy: the table ``hashed``.
         """
         return self._record(hashed(self.graph, self._policy.hashes))
+
+    def from_trusted_sources(self) -> Verdict:
+        """Tell whether everything comes from indexes, repositories and addresses that the policy trusts.
+
+        Policy: the table ``origins``.
+        """
+        return self._record(from_trusted_sources(self.graph, self._policy.origins))
 
     def licensed(self) -> Verdict:
         """Tell whether the licence of every dependency is known and accepted.

@@ -33,7 +33,7 @@ def judge_each(
         graph: what the sources say; its problems become findings of the verdict.
         judge: what is wrong with one dependency; nothing if it is in order.
         met: the end of the sentence "143 dependencies from uv.lock …" for a verdict that is met; it
-            begins with "are" or "have".
+            begins with a verb in the plural.
         findings: what is wrong with the graph as a whole.
         examined: what else was looked at, besides the dependencies and their sources.
         evidence: what else an auditor may ask for, besides the sources.
@@ -137,7 +137,7 @@ def _shortest_parents(graph: Graph) -> dict[str, str | None]:
 
 def _agreeing(predicate: str, number: int) -> str:
     verb, space, rest = predicate.partition(" ")
-    return {"are": "is", "have": "has"}.get(verb, verb) + space + rest if number == 1 else predicate
+    return {"are": "is", "have": "has"}.get(verb, f"{verb}s") + space + rest if number == 1 else predicate
 
 
 def _join(group: list[Finding]) -> Finding:

@@ -13,6 +13,7 @@ from pytest_devsecops.dependencies.checks.hashed import HashPolicy, read_hash_po
 from pytest_devsecops.dependencies.checks.licensed import LicencePolicy, read_licence_policy
 from pytest_devsecops.dependencies.checks.pinned import PinPolicy, read_pin_policy
 from pytest_devsecops.dependencies.checks.vulnerability_free import VulnerabilityPolicy, read_vulnerability_policy
+from pytest_devsecops.dependencies.origin_policy import OriginPolicy, read_origin_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class DependencyPolicy:
         allow: who may be used; the lists ``allow`` and ``deny``.
         pins: what counts as pinned; the table ``pinned``.
         hashes: what counts as hashed; the table ``hashed``.
+        origins: where dependencies may come from; the table ``origins``.
         licences: which licences are accepted; the table ``licences``.
         vulnerabilities: by which advisories, and from which severity on; the table ``vulnerabilities``.
     """
@@ -35,6 +37,7 @@ class DependencyPolicy:
     allow: AllowPolicy = field(default_factory=AllowPolicy)
     pins: PinPolicy = field(default_factory=PinPolicy)
     hashes: HashPolicy = field(default_factory=HashPolicy)
+    origins: OriginPolicy = field(default_factory=OriginPolicy)
     licences: LicencePolicy = field(default_factory=LicencePolicy)
     vulnerabilities: VulnerabilityPolicy = field(default_factory=VulnerabilityPolicy)
 
@@ -47,6 +50,7 @@ def read_section(reader: TableReader) -> DependencyPolicy:
         allow=read_allow_policy(reader),
         pins=read_pin_policy(reader),
         hashes=read_hash_policy(reader),
+        origins=read_origin_policy(reader),
         licences=read_licence_policy(reader),
         vulnerabilities=read_vulnerability_policy(reader),
     )
