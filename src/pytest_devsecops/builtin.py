@@ -8,7 +8,7 @@ from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
 from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsReader
 from pytest_devsecops.dependencies.sources.uv_lock import UvLockReader
 from pytest_devsecops.policy.model import SectionDecoder
-from pytest_devsecops.reports import json_file, markdown, terminal
+from pytest_devsecops.reports import html_page, json_file, markdown, terminal
 from pytest_devsecops.reports.model import ReportFormat
 
 #: The policy's tables.
@@ -25,6 +25,7 @@ SOURCE_READERS: dict[str, SourceReader] = {
 
 #: Formats that a report can be written in, by name.
 REPORT_FORMATS: dict[str, ReportFormat] = {
+    "html": ReportFormat("html", "report.html", html_page.render),
     "json": ReportFormat("json", "report.json", json_file.render),
     "markdown": ReportFormat("markdown", "summary.md", markdown.render),
     "text": ReportFormat("text", None, terminal.render),
