@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -81,10 +81,11 @@ def read_requirement(text: str, folders: Sequence[Path]) -> Form:
     marker = _marker(condition.strip())
     if _is_url(body):
         return _from_url(body, frozenset(), marker, folders[0])
-    path, extras = _path_and_extras(body)
-    local = _local_path(path, body, folders)
+    # pip makes the path normal first and takes the extras off then.
+    places = [_path_and_extras(os.path.normpath(folder.absolute() / body)) for folder in folders]
+    local = _local_path([Path(path) for path, _ in places], body)
     if local is not None:
-        return _from_url(local.as_uri(), extras, marker, folders[0])
+        return _from_url(local.as_uri(), places[0][1], marker, folders[0])
     return _from_pep508(body, marker)
 
 
@@ -176,7 +177,7 @@ def _url_origin(url: str, base: Path) -> Origin:
         return _vcs_origin(url)
     if scheme == "file":
         return Origin(OriginKind.PATH, str(_path_of(url, base)))
-    return Origin(OriginKind.URL, without_credentials(urldefrag(url).url))
+    return Origin(OriginKind.URL, without_credentials(url.partition("#")[0]))
 
 
 def _vcs_origin(url: str, *, editable: bool = False) -> Origin:
@@ -186,10 +187,15 @@ def _vcs_origin(url: str, *, editable: bool = False) -> Origin:
         raise BadLineError(str(error), "write for example git+https://host/path@revision") from error
 
 
-def _local_path(path: str, written: str, folders: Sequence[Path]) -> Path | None:
-    """Return the folder or archive that a requirement names, or None if it is no path to pip."""
+def _local_path(places: Sequence[Path], written: str) -> Path | None:
+    """Return the folder or archive that a requirement names, or None if it is no path to pip.
+
+    Args:
+        places: where it can be, the likeliest first; never empty.
+        written: what the line says.
+    """
     if _looks_like_path(written):
-        folder = next((_normal(base / path) for base in folders if (base / path).is_dir()), None)
+        folder = next((_normal(place) for place in places if place.is_dir()), None)
         if folder is not None:
             if (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
                 return folder
@@ -197,12 +203,12 @@ def _local_path(path: str, written: str, folders: Sequence[Path]) -> Path | None
                 f"the folder {written!r} has neither pyproject.toml nor setup.py",
                 "name the folder of a project",
             )
-    if not _is_archive(path):
+    if not _is_archive(str(places[0])):
         return None
-    file = next((_normal(base / path) for base in folders if (base / path).is_file()), None)
+    file = next((_normal(place) for place in places if place.is_file()), None)
     if file is None and "@" in written and not _looks_like_path(written.partition("@")[0]):
         return None
-    return file or _normal(folders[0] / path)
+    return file or _normal(places[0])
 
 
 def _path_and_extras(text: str) -> tuple[str, frozenset[str]]:

@@ -200,7 +200,8 @@ def _included_path(target: str, includer: Path) -> Path:
     parts = urlsplit(target)
     if parts.netloc not in ("", "localhost"):
         raise BadLineError(f"{target!r} names a host, and a file URL cannot", "write file:///path")
-    return Path(os.path.normpath(includer.parent / path_in(parts.path)))
+    # To pip a `file:` URL starts at the root of the file system, however many slashes it has.
+    return Path(os.path.normpath("/" + path_in(parts.path)))
 
 
 def _told(chain: Sequence[_Include]) -> str:

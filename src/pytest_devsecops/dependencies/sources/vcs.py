@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import Origin, OriginKind, SourceError
@@ -37,23 +38,26 @@ def vcs_origin(url: str, *, editable: bool = False) -> Origin:
         editable: whether it was asked for with ``-e``.
 
     Raises:
-        ValueError: if the URL has no ``://``, or an ``@`` without a revision behind it.
+        ValueError: if the URL names no repository, or has an ``@`` without a revision behind it.
         SourceError: if ``requirements-parser`` is hidden by a module of the project.
     """
-    scheme, separator, rest = url.partition("://")
-    rest = rest.partition("#")[0]
-    if not separator or rest.endswith("@"):
-        message = "has an @ without a revision" if separator else "has no ://"
-        raise ValueError(f"the URL {without_credentials(url)!r} {message}")
-    system, _, transport = scheme.lower().partition("+")
-    # The parser lacks git+http and everything over file; what it splits does not depend on it.
-    parsed = _parsed(f"{system}+https://{rest}")
-    repository, revision = parsed["uri"].partition("://")[2], parsed["revision"] or ""
+    shown = without_credentials(url)
+    parts = urlsplit(url)
+    if not (parts.hostname or re.sub(r"@[^@]*$", "", parts.path).strip("/")):
+        raise ValueError(f"the URL {shown!r} names no repository")
+    if parts.path.endswith("@"):
+        raise ValueError(f"the URL {shown!r} has an @ without a revision")
+    system, _, transport = parts.scheme.partition("+")
+    # The parser lacks git+http and everything over file, and takes an @ in the authority for one in
+    # the path; so it is given the path alone, below a host and over a transport that it knows.
+    parsed = _parsed(f"{system}+https://host/{parts.path}")
+    repository, revision = parsed["uri"].partition("//host/")[2], parsed["revision"] or ""
     # It cuts at the first @ of the path, pip at the last one.
     front, at, revision = revision.rpartition("@")
-    address = without_credentials(f"{transport}://{repository}{at}{front}")
+    query = f"?{parts.query}" if parts.query else ""
+    address = f"{transport}://{parts.netloc}{repository}{at}{front}{query}"
     commit = revision.lower() if _FULL_COMMIT.fullmatch(revision) else ""
-    return Origin(OriginKind.VCS, address, revision, commit, editable=editable)
+    return Origin(OriginKind.VCS, without_credentials(address), revision, commit, editable=editable)
 
 
 def _parsed(line: str) -> ParsedLine:
