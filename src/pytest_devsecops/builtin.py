@@ -5,6 +5,10 @@ from __future__ import annotations
 from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.dependencies.section import read_section as read_dependencies
 from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
+from pytest_devsecops.dependencies.sources.pdm_lock import PdmLockReader
+from pytest_devsecops.dependencies.sources.pipfile_lock import PipfileLockReader
+from pytest_devsecops.dependencies.sources.poetry_lock import PoetryLockReader
+from pytest_devsecops.dependencies.sources.pylock import PylockReader
 from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsReader
 from pytest_devsecops.dependencies.sources.uv_lock import UvLockReader
 from pytest_devsecops.policy.model import SectionDecoder
@@ -20,6 +24,10 @@ SECTIONS: dict[str, SectionDecoder] = {
 SOURCE_READERS: dict[str, SourceReader] = {
     "environment": EnvironmentReader(),
     "uv.lock": UvLockReader(),
+    "poetry.lock": PoetryLockReader(),
+    "pdm.lock": PdmLockReader(),
+    "Pipfile.lock": PipfileLockReader(),
+    "pylock.toml": PylockReader(),
     "requirements.txt": RequirementsReader(),
 }
 

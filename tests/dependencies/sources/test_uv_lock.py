@@ -192,7 +192,7 @@ source = { registry = "https://index.example/simple" }
     ]
 
 
-def test_what_nothing_reaches_is_kept_in_the_main_group(tmp_path: Path) -> None:
+def test_what_nothing_reaches_is_kept_without_a_group(tmp_path: Path) -> None:
     graph = written(
         tmp_path,
         """
@@ -204,7 +204,7 @@ source = { registry = "https://index.example/simple" }
 """,
     )
 
-    assert [(one.name, one.direct, sorted(one.groups)) for one in graph.dependencies] == [("stray", None, ["main"])]
+    assert [(one.name, one.direct, sorted(one.groups)) for one in graph.dependencies] == [("stray", None, [])]
 
 
 def test_whatever_cannot_be_understood_is_told_with_its_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from pytest_devsecops.core.findings import Finding, Location
 from pytest_devsecops.dependencies.model import unreadable
+from pytest_devsecops.dependencies.sources.documents import Document
 
 _REPAIR = "let the tool that wrote the file write it again, or correct the entry"
 
@@ -59,16 +60,20 @@ class Entry:
         value = self.table.get(key)
         if value is None or not self._fits(key, value, dict):
             return None
-        return replace(self, table=value)
+        return self._at(value)
 
     def tables(self, key: str) -> list[Entry]:
         """Return the tables of the list at ``key``."""
-        return [replace(self, table=item) for item in self._list(key) if self._fits(key, item, dict)]
+        return [self._at(item) for item in self._list(key) if self._fits(key, item, dict)]
 
     def lists(self, key: str) -> dict[str, Entry]:
         """Return the table at ``key`` taken apart: one entry for each of its keys, holding only that key."""
         inner = self.table_at(key)
-        return {name: replace(self, table={name: value}) for name, value in inner.table.items()} if inner else {}
+        return {name: self._at({name: value}) for name, value in inner.table.items()} if inner else {}
+
+    def _at(self, table: Mapping[str, Any]) -> Entry:
+        # Not dataclasses.replace: lock files have a table per file and per edge, and it takes ten times as long.
+        return Entry(table, self.location, self.subject, self.problems)
 
     def _list(self, key: str) -> list[Any]:
         value = self.table.get(key)
@@ -91,9 +96,18 @@ def kind_of(value: object) -> str:
     return _NAMES.get(type(value), "a date or time")
 
 
-def entry_of(table: object, number: int, location: Location, problems: list[Finding]) -> Entry | None:
-    """Return the entry of the ``number``-th package; None, and a problem, if it has no usable name."""
-    subject = f"package {number}"
+def package_entries(document: Document, array: str, tables: list[Any], problems: list[Finding]) -> list[Entry]:
+    """Return the packages of ``[[array]]`` that have a usable name; each other one is a problem."""
+    lines = document.array_lines(array, len(tables))
+    found = (
+        entry_of(table, f"package {number}", document.at(line), problems)
+        for number, (table, line) in enumerate(zip(tables, lines, strict=True), 1)
+    )
+    return [entry for entry in found if entry is not None]
+
+
+def entry_of(table: object, subject: str, location: Location, problems: list[Finding]) -> Entry | None:
+    """Return the entry of a package; None, and a problem about ``subject``, if it has no usable name."""
     if not isinstance(table, dict):
         Entry({}, location, subject, problems).trouble(f"is {kind_of(table)} where a table is expected")
         return None
@@ -105,6 +119,14 @@ def entry_of(table: object, number: int, location: Location, problems: list[Find
         return None
     version = table.get("version")
     return replace(entry, subject=f"{known} {version}" if isinstance(version, str) and version else known)
+
+
+def numbers_by_name(entries: list[Entry]) -> dict[str, list[int]]:
+    """Return the places in ``entries`` of each normalised name; one name can occur with several versions."""
+    numbers: dict[str, list[int]] = {}
+    for number, entry in enumerate(entries):
+        numbers.setdefault(canonicalize_name(entry.text("name")), []).append(number)
+    return numbers
 
 
 def normalised(name: str) -> str | None:

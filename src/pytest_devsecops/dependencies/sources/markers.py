@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from packaging.markers import InvalidMarker, Marker
 
+from pytest_devsecops.dependencies.sources.entries import Entry
+
 _TOKEN = re.compile(r"""\s*(?:(?P<paren>[()])|(?P<word>\w+)\b|(?P<text>'[^']*'|"[^"]*")|(?P<operator>[<>=!~]+))""")
 #: What a marker can say besides the environment (PEP 508; PEP 751, ``packages.marker``).
 _SELECTIONS = ("extra", "extras", "dependency_groups")
@@ -112,6 +114,15 @@ def environment_part(text: str) -> str:
         parse_marker(text)
         return text
     return _written(_environment(parse_marker(text)))
+
+
+def marker_of(entry: Entry, text: str) -> str:
+    """Return what a marker says of environments; one that is none is a problem of ``entry``, and always holds."""
+    try:
+        return environment_part(text) if text else ""
+    except ValueError as error:
+        entry.trouble(f"has a marker that is none: {error}")
+        return ""
 
 
 def holds_for(tree: Atom | Joined, selected: Callable[[Atom], bool]) -> bool:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_devsecops.dependencies.model import MAIN
 from pytest_devsecops.dependencies.sources.markers import all_markers, any_marker
 
 #: How many different paths to one package keep their markers apart. Beyond, it counts as needed always.
@@ -58,7 +57,7 @@ class Placed:
     """What the edges say of one package.
 
     Attributes:
-        groups: the groups that reach it; ``main`` if none does, so that nobody overlooks it.
+        groups: the groups that reach it; empty if none does.
         parents: names of the packages that need it, the project's own left out.
         direct: whether the project asks for it; None if nothing that is known reaches it.
         extras: the extras of it that are asked for.
@@ -82,14 +81,19 @@ def place(nodes: Sequence[Node], roots: Mapping[str, Sequence[Edge]]) -> list[Pl
         nodes: the packages; an edge's target is a place in this list.
         roots: what the project asks for, by group.
     """
+    following = {
+        (number, extra): list(_states(edges))
+        for number, node in enumerate(nodes)
+        for extra, edges in node.edges.items()
+    }
     groups: list[set[str]] = [set() for _ in nodes]
     direct = {edge.target for edges in roots.values() for edge in edges}
     reached: set[_State] = {(number, "") for number, node in enumerate(nodes) if not node.own}
     for group, edges in roots.items():
-        for state in _closure(nodes, _states(edges)):
+        for state in _closure(following, _states(edges)):
             groups[state[0]].add(group)
             reached.add(state)
-    reached.update(_closure(nodes, reached))
+    reached.update(_closure(following, reached))
     parents: list[dict[str, None]] = [{} for _ in nodes]
     extras: list[set[str]] = [set() for _ in nodes]
     for number, extra in sorted(reached):
@@ -103,7 +107,7 @@ def place(nodes: Sequence[Node], roots: Mapping[str, Sequence[Edge]]) -> list[Pl
     markers = _markers(nodes, roots, reached)
     return [
         Placed(
-            frozenset(groups[number] or {MAIN}),
+            frozenset(groups[number]),
             tuple(parents[number]),
             number in direct if groups[number] else None,
             frozenset(extras[number]),
@@ -120,13 +124,13 @@ def _states(edges: Iterable[Edge]) -> Iterator[_State]:
             yield edge.target, extra
 
 
-def _closure(nodes: Sequence[Node], start: Iterable[_State]) -> set[_State]:
+def _closure(following: Mapping[_State, list[_State]], start: Iterable[_State]) -> set[_State]:
     waiting, seen = list(start), set[_State]()
     while waiting:
         state = waiting.pop()
         if state not in seen:
             seen.add(state)
-            waiting.extend(_states(nodes[state[0]].edges.get(state[1], ())))
+            waiting.extend(following.get(state, ()))
     return seen
 
 
@@ -164,7 +168,9 @@ def _widen(
     known = terms[edge.target]
     if known == _ALWAYS or (unconditional and edge.marker):
         return
-    added = {term | {edge.marker} for term in source} if edge.marker else set(source)
+    added = frozenset(term | {edge.marker} for term in source) if edge.marker else source
+    if added <= known:
+        return
     # A path whose markers include all those of another adds nothing to it.
     candidates = known | added
     kept = frozenset(term for term in candidates if not any(other < term for other in candidates))

@@ -29,8 +29,8 @@ from pytest_devsecops.dependencies.sources.artifacts import (
     vcs_origin,
 )
 from pytest_devsecops.dependencies.sources.documents import Document, read_toml
-from pytest_devsecops.dependencies.sources.entries import Entry, entry_of, normalised
-from pytest_devsecops.dependencies.sources.markers import any_marker, environment_part
+from pytest_devsecops.dependencies.sources.entries import Entry, normalised, numbers_by_name, package_entries
+from pytest_devsecops.dependencies.sources.markers import any_marker, marker_of
 from pytest_devsecops.dependencies.sources.resolution import Edge, Node, place
 
 _VERSION = 1
@@ -76,16 +76,9 @@ class _Lock:
         self.problems: list[Finding] = []
         self._document = document
         self._top = Entry(document.data, document.at(1), document.name, self.problems)
-        lines = document.array_lines("package", len(packages))
-        found = (
-            entry_of(table, number, document.at(line), self.problems)
-            for number, (table, line) in enumerate(zip(packages, lines, strict=True), 1)
-        )
-        self._entries = [entry for entry in found if entry is not None]
+        self._entries = package_entries(document, "package", packages, self.problems)
         self._packages = [self._package(entry) for entry in self._entries]
-        self._numbers: dict[str, list[int]] = {}
-        for number, package in enumerate(self._packages):
-            self._numbers.setdefault(package.name, []).append(number)
+        self._numbers = numbers_by_name(self._entries)
         version = document.data["version"]
         if version != _VERSION:
             self._top.trouble(
@@ -184,21 +177,13 @@ class _Lock:
             needed.trouble(f"needs {name!r}, which the lock file does not have", fix="run `uv lock`")
             return []
         extras = tuple(normalised(extra) or extra for extra in (*needed.texts("extra"), *needed.texts("extras")))
-        marker = self._marker(needed, needed.text("marker"))
+        marker = marker_of(needed, needed.text("marker"))
         return [Edge(number, extras, marker) for number in numbers]
 
     def _fork(self, entry: Entry) -> str:
         """Return the environments that the resolver locked this version for; empty for all."""
-        markers = [self._marker(entry, text) for text in entry.texts("resolution-markers")]
+        markers = [marker_of(entry, text) for text in entry.texts("resolution-markers")]
         return any_marker(markers) if markers else ""
-
-    @staticmethod
-    def _marker(entry: Entry, text: str) -> str:
-        try:
-            return environment_part(text) if text else ""
-        except ValueError as error:
-            entry.trouble(f"has a marker that is none: {error}")
-            return ""
 
 
 def _origin(entry: Entry) -> Origin:
