@@ -177,6 +177,8 @@ OPTIONS = st.sampled_from(
         "--prefer-binary",
         "--require-hashes",
         "--no-binary :all:",
+        "-i https://a.example -i https://b.example",
+        "-f ./one -f ./two",
         "--only-binary=foo,bar",
         "--no-binary -x",
         "-Z",

@@ -166,16 +166,21 @@ class _TreeReader:
         self.read(included, chain, constraint=constraint)
 
     def _options(self, parts: LineParts, path: Path, location: Location) -> None:
-        found_links = False
-        for name, value in parts.options:
-            if name is OptionName.FIND_LINKS and found_links:
-                self._ignored([f"--find-links {value}"], location)
-                continue
-            found_links = found_links or name is OptionName.FIND_LINKS
-            if name is OptionName.FIND_LINKS and (path.parent / value).exists():
-                value = self._context.shown(path.parent / value)  # noqa: PLW2901 - the same value, from the root
-            shown = without_credentials(value) if name in _URLS else value
-            self._tree.options.append(SourceOption(name, shown, location.path, location))
+        # Of several on one line pip takes the last index and the first links.
+        index = next((value for name, value in reversed(parts.options) if name is OptionName.INDEX_URL), None)
+        links = next((value for name, value in parts.options if name is OptionName.FIND_LINKS), None)
+        taken = {OptionName.INDEX_URL: index, OptionName.FIND_LINKS: links}
+        for name, value in dict.fromkeys(parts.options):
+            if value != taken.get(name, value):
+                self._ignored([f"--{name} {value}"], location)
+            elif value or name is not OptionName.INDEX_URL:
+                self._tree.options.append(SourceOption(name, self._shown(name, value, path), location.path, location))
+
+    def _shown(self, name: OptionName, value: str, path: Path) -> str:
+        """Return a value as the graph has it: links from the root if the file's folder has them, no secrets."""
+        if name is OptionName.FIND_LINKS and (path.parent / value).exists():
+            return self._context.shown(path.parent / value)
+        return without_credentials(value) if name in _URLS else value
 
     def _ignored(self, words: Sequence[str], location: Location) -> None:
         if words:
