@@ -96,7 +96,8 @@ class Project:
 
     def start_from(self, folder: str) -> None:
         shutil.rmtree(self.root)
-        shutil.copytree(REPOSITORY / folder, self.root, ignore=shutil.ignore_patterns("devsecops-report", ".devsecops", ".*_cache"))
+        left_behind = shutil.ignore_patterns("devsecops-report", ".devsecops", "__pycache__", ".*_cache")
+        shutil.copytree(REPOSITORY / folder, self.root, ignore=left_behind)
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
