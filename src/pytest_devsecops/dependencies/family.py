@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
+from pytest_devsecops.core.errors import UsageError
+from pytest_devsecops.core.text import parse_duration
 from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.dependencies.advisories.lookup import look_up
 from pytest_devsecops.dependencies.advisories.second_opinion import ask_safety
+from pytest_devsecops.dependencies.checks.aged import aged
 from pytest_devsecops.dependencies.checks.allowed import allowed
+from pytest_devsecops.dependencies.checks.current import current
 from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
 from pytest_devsecops.dependencies.checks.pinned import pinned
+from pytest_devsecops.dependencies.checks.startup_hooks import free_of_startup_hooks
 from pytest_devsecops.dependencies.checks.trusted_sources import from_trusted_sources
 from pytest_devsecops.dependencies.checks.untampered import untampered
 from pytest_devsecops.dependencies.checks.vulnerability_free import vulnerability_free
 from pytest_devsecops.dependencies.environment.integrity import compare
+from pytest_devsecops.dependencies.environment.startup import search
+from pytest_devsecops.dependencies.index_data import IndexData, read_index_data
 from pytest_devsecops.dependencies.inventory import Inventory
 from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
@@ -56,6 +63,7 @@ class Dependencies:
         self._record = record
         self._sources = sources
         self._inventory = Inventory(readers, context)
+        self._index: IndexData | None = None
         self._others: dict[tuple[str, ...], Dependencies] = {}
 
     def of(self, *sources: str) -> Dependencies:
@@ -64,7 +72,12 @@ class Dependencies:
         Args:
             sources: what the policy's ``sources`` takes: ``"environment"``,
                 ``"environment:PATH"``, a path, a glob, ``"FORMAT:PATH"``.
+
+        Raises:
+            UsageError: if there is none.
         """
+        if not sources:
+            raise UsageError("dependencies.of() names no source", remedy='name one, such as of("environment")')
         if sources not in self._others:
             self._others[sources] = Dependencies(
                 self._policy,
@@ -120,6 +133,36 @@ class Dependencies:
         """
         return self._record(from_trusted_sources(self.graph, self._policy.origins))
 
+    def aged(self, days: int | None = None) -> Verdict:
+        """Tell whether every release was uploaded long enough ago for a bad one to be found.
+
+        Args:
+            days: the least number of whole days; the larger of it and the policy's counts.
+
+        Policy: the table ``cooldown``, and ``index_data``.
+
+        Raises:
+            UsageError: if ``days`` is less than 1.
+        """
+        data = self._index_data()
+        return self._record(aged(self.graph, self._policy.cooldown, data, days=days, today=self._today))
+
+    def current(self, max_age: str | None = None) -> Verdict:
+        """Tell whether nothing is yanked, given up by its authors, or too old.
+
+        Args:
+            max_age: the greatest age of a release, such as ``"104w"``; the smaller of it and the
+                policy's counts.
+
+        Policy: the table ``currency``, and ``index_data``.
+
+        Raises:
+            UsageError: if ``max_age`` is not a duration.
+        """
+        limit = None if max_age is None else _seconds(max_age)
+        data = self._index_data()
+        return self._record(current(self.graph, self._policy.currency, data, max_age=limit, today=self._today))
+
     def licensed(self) -> Verdict:
         """Tell whether the licence of every dependency is known and accepted.
 
@@ -141,6 +184,16 @@ class Dependencies:
         compared = [compare(listing.installed, layout) for layout, listing in environments(graph, self._context)]
         return self._record(untampered(graph, compared))
 
+    def free_of_startup_hooks(self) -> Verdict:
+        """Tell whether nothing runs at every start of Python that is neither known nor accepted.
+
+        It looks at the environments among the sources, or at the running one if there is none.
+        Policy: the table ``startup_hooks``.
+        """
+        graph = self._environment()
+        found = [search(listing.installed, layout) for layout, listing in environments(graph, self._context)]
+        return self._record(free_of_startup_hooks(graph, found, self._policy.startup_hooks))
+
     def vulnerability_free(self, at_least: str | None = None, *, second_opinion: str | None = None) -> Verdict:
         """Tell whether no dependency is affected by a known advisory.
 
@@ -161,9 +214,23 @@ class Dependencies:
         second = ask_safety(self.graph, root / policy.safety_db, lookup) if policy.second_opinion else None
         return self._record(vulnerability_free(self.graph, policy, lookup, today=self._today, second=second))
 
+    def _index_data(self) -> IndexData | None:
+        if not self._policy.index_data:
+            return None
+        if self._index is None:
+            self._index = read_index_data(self._context.root / self._policy.index_data, self._context)
+        return self._index
+
     def _environment(self) -> Graph:
         """Return what is installed; an environment knows no groups, so the policy's do not filter it."""
         kinds = [SourceKind.ENVIRONMENT]
         if self._sources:
             return self._inventory.named(self._sources, kinds, ())
         return self._inventory.chosen(self._policy.sources, kinds, ())
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"max_age: {error}") from None

@@ -22,6 +22,7 @@ def judge_each(
     judge: Callable[[Dependency], Iterable[Finding]],
     *,
     met: str,
+    applies: Callable[[Dependency], bool] = lambda _: True,
     findings: Iterable[Finding] = (),
     examined: Mapping[str, int | str | list[str]] | None = None,
     evidence: Mapping[str, Any] | None = None,
@@ -34,16 +35,19 @@ def judge_each(
         judge: what is wrong with one dependency; nothing if it is in order.
         met: the end of the sentence "143 dependencies from uv.lock …" for a verdict that is met; it
             begins with a verb in the plural.
+        applies: whether the check has anything to say about a dependency; others are neither judged
+            nor counted, and a graph in which it applies to none is unverified.
         findings: what is wrong with the graph as a whole.
         examined: what else was looked at, besides the dependencies and their sources.
         evidence: what else an auditor may ask for, besides the sources.
     """
-    number = len(subjects(graph))
+    judged = graph.only(filter(applies, graph.dependencies))
+    number = len(subjects(judged))
     seen: dict[str, int | str | list[str]] = {"dependencies": number, **(examined or {}), "from": graph.place}
-    found = [*findings, *(one for dependency in graph.dependencies for one in judge(dependency))]
+    found = [*findings, *(one for dependency in judged.dependencies for one in judge(dependency))]
     return Verdict(
         check,
-        in_order([*found, *graph.problems, *_nothing(check, graph)]),
+        in_order([*found, *graph.problems, *_nothing(check, graph, number)]),
         examined=seen,
         summary=f"{counted(number, 'dependency', 'dependencies')} from {graph.place} {_agreeing(met, number)}",
         evidence={"sources": source_evidence(graph), **(evidence or {})},
@@ -148,15 +152,17 @@ def _join(group: list[Finding]) -> Finding:
     return replace(first, detail={**first.detail, "places": list(places)})
 
 
-def _nothing(check: str, graph: Graph) -> list[Finding]:
+def _nothing(check: str, graph: Graph, judged: int) -> list[Finding]:
     """Say what was read, where the bare fact that nothing was examined would leave the reader puzzled."""
-    if graph.dependencies or graph.problems:
+    if judged or graph.problems:
         return []
+    number = counted(len(graph.dependencies), "dependency", "dependencies")
+    why = f"it applies to none of {number} from" if graph.dependencies else "there is no dependency in"
     return [
         Finding(
             NOTHING_EXAMINED,
             check,
-            f"{check} examined nothing: {graph.place} has no dependency",
+            f"{check} examined nothing: {why} {graph.place}",
             fix="name its sources with `sources` in [tool.devsecops.dependencies], or remove the requirement",
             status=Status.UNVERIFIED,
         )

@@ -27,6 +27,11 @@ def is_local(dependency: Dependency) -> bool:
     return dependency.origin.kind in (OriginKind.PATH, OriginKind.EDITABLE)
 
 
+def may_be_from_index(dependency: Dependency) -> bool:
+    """Tell whether what an index says about its name and version can be about it."""
+    return dependency.origin.kind in (OriginKind.INDEX, OriginKind.UNKNOWN)
+
+
 def is_at_full_commit(dependency: Dependency) -> bool:
     """Tell whether a VCS dependency names one commit in full."""
     origin = dependency.origin

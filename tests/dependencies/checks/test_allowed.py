@@ -88,7 +88,7 @@ def test_an_empty_graph_is_unverified_and_says_what_was_read(lock: Lock, policy:
     assert verdict.explain().splitlines() == [
         "unverified: dependencies.allowed",
         "  examined: 0 dependencies, 1 rule, from uv.lock",
-        "  ? dependencies.allowed examined nothing: uv.lock has no dependency [nothing-examined]",
+        "  ? dependencies.allowed examined nothing: there is no dependency in uv.lock [nothing-examined]",
         "    fix: name its sources with `sources` in [tool.devsecops.dependencies], or remove the requirement",
     ]
 

@@ -30,11 +30,9 @@ REPOSITORY = "https://code.example/acme/tool"
             "django", "4.2", artifacts=(Artifact("a.whl", hashes=(SHA256,)), Artifact("a.zip", hashes=(SHA512,)))
         ),
         Dependency("tool", origin=Origin(OriginKind.VCS, REPOSITORY, "main", COMMIT)),
-        Dependency("tool", origin=Origin(OriginKind.PATH, "../tool")),
-        Dependency("tool", origin=Origin(OriginKind.EDITABLE, ".")),
     ],
 )
-def test_strong_hashes_full_commits_and_local_paths_are_met(lock: Lock, dependency: Dependency) -> None:
+def test_strong_hashes_and_full_commits_are_met(lock: Lock, dependency: Dependency) -> None:
     assert hashed(lock(dependency), HashPolicy()).status is Status.MET
 
 
@@ -94,6 +92,15 @@ def test_the_user_reads_the_remedy(lock: Lock) -> None:
     ]
 
 
+def test_local_paths_are_not_fetched_and_not_counted(lock: Lock) -> None:
+    local = Dependency("tool", "1", origin=Origin(OriginKind.EDITABLE, "."))
+    verdict = hashed(lock(local, Dependency("django", "4.2", hashes=(SHA256,))), HashPolicy())
+    assert verdict.status is Status.MET
+    assert verdict.examined["dependencies"] == 1
+    assert verdict.evidence["local"] == ["tool 1"]
+    assert hashed(lock(local), HashPolicy()).status is Status.UNVERIFIED
+
+
 def test_an_environment_keeps_no_hashes_so_nobody_knows(lock: Lock, rules: Rules) -> None:
     graph = lock(Dependency("django", "4.2", source="environment"), name="environment", kind=SourceKind.ENVIRONMENT)
     verdict = hashed(graph, HashPolicy())
@@ -130,7 +137,7 @@ def test_an_algorithm_that_is_broken_cannot_be_chosen(policy: Decode) -> None:
 def test_nothing_to_look_at_and_half_read_sources_are_unverified(lock: Lock) -> None:
     nothing = hashed(lock(), HashPolicy())
     assert nothing.status is Status.UNVERIFIED
-    assert nothing.summary == "dependencies.hashed examined nothing: uv.lock has no dependency"
+    assert nothing.summary == "dependencies.hashed examined nothing: there is no dependency in uv.lock"
 
 
 def test_what_could_not_be_read_keeps_it_from_being_met(half_read: Graph, rules: Rules) -> None:

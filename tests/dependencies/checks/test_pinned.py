@@ -28,8 +28,6 @@ SHA256 = "sha256:" + "5e" * 32
         Dependency("tool", origin=Origin(OriginKind.VCS, REPOSITORY, "main", COMMIT)),
         Dependency("tool", origin=Origin(OriginKind.VCS, REPOSITORY, COMMIT)),
         Dependency("tool", origin=Origin(OriginKind.URL, ARCHIVE), hashes=(SHA256,)),
-        Dependency("tool", origin=Origin(OriginKind.PATH, "../tool")),
-        Dependency("tool", origin=Origin(OriginKind.EDITABLE, "../tool", editable=True)),
         Dependency("django", "4.2", origin=Origin(OriginKind.UNKNOWN)),
     ],
 )
@@ -104,7 +102,10 @@ def test_the_user_reads_how_to_pin_and_why_it_is_there(lock: Lock) -> None:
 
 def test_a_path_is_told_in_the_evidence_and_can_be_refused(lock: Lock, policy: Decode, rules: Rules) -> None:
     graph = lock(Dependency("tool", origin=Origin(OriginKind.PATH, "../tool")), Dependency("django", "4.2"))
-    assert pinned(graph, policy("").pins).evidence["local"] == ["tool"]
+    accepted = pinned(graph, policy("").pins)
+    assert accepted.status is Status.MET
+    assert accepted.examined["dependencies"] == 1
+    assert accepted.evidence["local"] == ["tool"]
     verdict = pinned(graph, policy("[pinned]\nallow_local = false").pins)
     assert rules(verdict) == [("violated", "local", "tool")]
     assert verdict.summary == "tool comes from a path, which can change: ../tool"
@@ -113,5 +114,8 @@ def test_a_path_is_told_in_the_evidence_and_can_be_refused(lock: Lock, policy: D
 def test_nothing_to_look_at_and_half_read_sources_are_unverified(lock: Lock, half_read: Graph) -> None:
     nothing = pinned(lock(), PinPolicy())
     assert nothing.status is Status.UNVERIFIED
-    assert nothing.summary == "dependencies.pinned examined nothing: uv.lock has no dependency"
+    assert nothing.summary == "dependencies.pinned examined nothing: there is no dependency in uv.lock"
+    only_local = pinned(lock(Dependency("tool", origin=Origin(OriginKind.EDITABLE, "."))), PinPolicy())
+    assert only_local.status is Status.UNVERIFIED
+    assert only_local.summary == "dependencies.pinned examined nothing: it applies to none of 1 dependency from uv.lock"
     assert pinned(half_read, PinPolicy()).status is Status.UNVERIFIED

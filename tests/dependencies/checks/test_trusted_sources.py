@@ -290,7 +290,7 @@ def test_without_the_table_the_policy_trusts_nothing(lock: Lock, policy: Decode)
 def test_nothing_to_look_at_and_half_read_sources_are_unverified(lock: Lock, half_read: Graph, policy: Decode) -> None:
     nothing = from_trusted_sources(lock(), policy(POLICY).origins)
     assert nothing.status is Status.UNVERIFIED
-    assert nothing.summary == "dependencies.from_trusted_sources examined nothing: uv.lock has no dependency"
+    assert nothing.summary == "dependencies.from_trusted_sources examined nothing: there is no dependency in uv.lock"
     half = from_trusted_sources(half_read, policy(POLICY).origins)
     assert half.status is Status.UNVERIFIED
     assert "requirements.txt:7: '???' is no requirement" in [found.message for found in half.findings]

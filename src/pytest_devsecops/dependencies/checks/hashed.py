@@ -76,13 +76,12 @@ def hashed(graph: Graph, policy: HashPolicy) -> Verdict:
         graph,
         lambda dependency: _judge(dependency, policy, paths, installed=dependency.source in environments),
         met="have strong hashes",
+        applies=lambda dependency: not is_local(dependency),
         evidence={"local": local_subjects(graph), "algorithms": sorted(policy.algorithms)},
     )
 
 
 def _judge(dependency: Dependency, policy: HashPolicy, paths: Paths, *, installed: bool) -> Iterator[Finding]:
-    if is_local(dependency):
-        return
     if dependency.origin.kind is OriginKind.VCS:
         yield from _judge_vcs(dependency, policy, paths)
         return

@@ -48,24 +48,25 @@ def pinned(graph: Graph, policy: PinPolicy) -> Verdict:
     choice), from a repository a full commit, from a URL a strong hash.
 
     Returns:
-        Violated for every dependency that is none of these.
+        Violated for every dependency that is none of these. Paths of this machine, if the policy
+        allows them, are not counted.
     """
     paths = Paths(graph)
     return judge_each(
         NAME,
         graph,
-        lambda dependency: _judge(dependency, policy, paths),
+        lambda dependency: _judge(dependency, paths),
         met="are pinned",
+        applies=lambda dependency: not (policy.allow_local and is_local(dependency)),
         evidence={"local": local_subjects(graph)},
     )
 
 
-def _judge(dependency: Dependency, policy: PinPolicy, paths: Paths) -> Iterator[Finding]:
+def _judge(dependency: Dependency, paths: Paths) -> Iterator[Finding]:
     name = dependency.name
     if is_local(dependency):
-        if not policy.allow_local:
-            message = f"{dependency.subject} comes from a path, which can change: {dependency.origin.url or 'unknown'}"
-            yield _finding("local", dependency, message, "publish it, or set allow_local = true", paths)
+        message = f"{dependency.subject} comes from a path, which can change: {dependency.origin.url or 'unknown'}"
+        yield _finding("local", dependency, message, "publish it, or set allow_local = true", paths)
     elif dependency.origin.kind is OriginKind.VCS:
         if not is_at_full_commit(dependency):
             asked = dependency.origin.reference or "the default branch"
