@@ -235,10 +235,8 @@ def _equal(one: str, other: str) -> bool:
 
 
 def _same(one: Installed, other: Installed) -> bool:
-    """Tell whether two finds cannot be confused: one folder found twice, or a shadowed equal version."""
-    if one.folder.resolve() == other.folder.resolve():
-        return True
-    return one.directory.resolve() != other.directory.resolve() and one.version == other.version
+    """Tell whether a second find hides nothing: the same folder found again, or the same version."""
+    return one.version == other.version or one.folder.resolve() == other.folder.resolve()
 
 
 def _is_source_of(egg: Installed, editable: Installed) -> bool:

@@ -142,6 +142,11 @@ def _compare(entry: Entry) -> tuple[Deviation, str] | None:
     return None if digest == entry.digest else (Deviation.CHANGED, "")
 
 
+def is_intact(entry: Entry) -> bool:
+    """Tell whether a listed file is there with the content that its hash, a strong one, says."""
+    return bool(entry.digest) and _compare(entry) is None
+
+
 def _hash(path: str, algorithm: str) -> str:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs a third of the time here
         size = os.fstat(file.fileno()).st_size
@@ -158,7 +163,7 @@ def _with_culprits(facts: list[FileFact], records: Iterable[Record]) -> list[Fil
         entry.path: _subject(record.installed)
         for record in records
         for entry in record.entries
-        if entry.path in changed and entry.digest and _compare(entry) is None
+        if entry.path in changed and is_intact(entry)
     }
     return [
         FileFact(Deviation.OVERWRITTEN, fact.subject, fact.file, good[str(fact.place)], fact.place)

@@ -5,10 +5,11 @@ Rules: the ``site`` module's documentation, PEP 405 (``pyvenv.cfg``).
 
 from __future__ import annotations
 
+import os
 import re
 import site
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,12 +31,15 @@ class Layout:
         name: ``environment``, or ``environment:PATH`` as the policy names it.
         path: every place that modules are imported from, in the order of ``sys.path``.
         site_dirs: those of ``path`` in which ``site`` reads ``.pth`` files.
+        at_start: further folders that are on the path when Python starts: its standard library, those of
+            ``PYTHONPATH``, and those that ``.pth`` files add.
         markers: what is known about its Python, for PEP 508 markers; the running one's otherwise.
     """
 
     name: str
     path: tuple[Path, ...]
     site_dirs: tuple[Path, ...]
+    at_start: tuple[Path, ...] = ()
     markers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,9 +47,11 @@ def running_layout() -> Layout:
     """Return the layout of the environment that this process runs in."""
     candidates = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     path = _existing(Path(entry) if entry else Path.cwd() for entry in sys.path)
-    known = {entry.resolve() for entry in path}
-    site_dirs = [entry for entry in _existing(map(Path, candidates)) if entry.resolve() in known]
-    return Layout(RUNNING, path, tuple(site_dirs))
+    known = {entry.resolve(): entry for entry in path}
+    site_dirs = [known[entry.resolve()] for entry in _existing(map(Path, candidates)) if entry.resolve() in known]
+    added = [target for folder in site_dirs for target in _added_by_path_files(folder)]
+    at_start = [*_python_path(), Path(os.__file__).parent, *added, *_imported_customizers()]
+    return Layout(RUNNING, path, tuple(site_dirs), _existing(at_start))
 
 
 def layout_at(place: Path, name: str) -> Layout:
@@ -67,7 +73,31 @@ def layout_at(place: Path, name: str) -> Layout:
         raise SourceError(f"there is no environment at {place}", place=name, remedy=_REMEDY)
     # A .pth file of a site folder adds further folders; those are not searched for .pth files in turn.
     added = [target for folder in site_dirs for target in _added_by_path_files(folder)]
-    return Layout(name, _existing([*site_dirs, *added]), tuple(site_dirs), _markers(site_dirs[0]))
+    path, at_start = _existing([*site_dirs, *added]), _existing([*_library(site_dirs), *added])
+    return Layout(name, path, tuple(site_dirs), at_start, _markers(site_dirs[0]))
+
+
+def _python_path() -> list[Path]:
+    """Return the folders of ``PYTHONPATH``, unless Python was told to ignore it."""
+    if sys.flags.ignore_environment:
+        return []
+    return [Path(entry or ".") for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+
+
+def _imported_customizers() -> list[Path]:
+    """Return where this process found what ``site`` imports, wherever that was."""
+    modules = [sys.modules.get(name) for name in ("sitecustomize", "usercustomize")]
+    return [Path(module.__file__).parent for module in modules if module is not None and module.__file__]
+
+
+def _library(site_dirs: Sequence[Path]) -> list[Path]:
+    """Return the folders of the standard library that go with site-packages folders, where they are found."""
+    roots = [installation_root(folder) for folder in site_dirs]
+    homes = [config["home"] for root in roots if (config := _read_config(root / "pyvenv.cfg")) and "home" in config]
+    names = [folder.parent.name for folder in site_dirs if _VERSIONED.fullmatch(folder.parent.name)]
+    bases = [*roots, *(Path(home).parent for home in homes)]
+    folders = [folder for base in bases for folder in (*(base / "lib" / name for name in names), base / "Lib")]
+    return [folder for folder in folders if (folder / "os.py").is_file()]
 
 
 def installation_root(folder: Path) -> Path:
@@ -137,8 +167,8 @@ def _site_dirs_below(prefix: Path, version: str | None, name: str) -> list[Path]
 
 
 def _lib_folders(prefix: Path) -> list[Path]:
-    """Return the folders of ``prefix`` that can hold a site-packages, in ``site``'s order."""
-    patterns = ("local/lib/python3.*", "lib64/python3.*", "lib/python3.*", "lib/pypy3.*", "lib/python3")
+    """Return the folders of ``prefix`` that can hold a site-packages; Debian's local one comes first."""
+    patterns = ("local/lib/python3.*", "lib/python3.*", "lib64/python3.*", "lib/pypy3.*", "lib/python3")
     found = [folder for pattern in patterns for folder in sorted(prefix.glob(pattern))]
     windows = prefix / "Lib"
     candidates = [*found, *([windows] if (windows / "site-packages").is_dir() else [])]
@@ -156,7 +186,7 @@ def _read_config(file: Path) -> dict[str, str] | None:
 
 
 def _added_by_path_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.pth"))
+    files = [file for file in sorted(folder.glob("*.pth")) if file.is_file()]
     return [folder / line.text for file in files for line in path_lines(file) if not line.executes]
 
 

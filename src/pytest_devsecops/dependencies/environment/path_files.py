@@ -26,9 +26,10 @@ def path_lines(file: Path) -> Iterator[PathLine]:
     """Yield the lines of ``file`` that have an effect.
 
     ``site.addpackage`` skips blank lines and those that start with ``#``, runs those that start with
-    ``import`` and a space or a tab, and takes the rest as folders. Bytes that are not UTF-8 are
-    decoded with the locale's encoding there; here Latin-1 stands in, which keeps every ASCII
-    character, and the decision needs no other.
+    ``import`` and a space or a tab, and takes the rest as folders. A byte order mark is skipped, as
+    newer Pythons do; older ones do not run the line after it, but either may come to read the file.
+    Bytes that are not UTF-8 are decoded with the locale's encoding there; here Latin-1 stands in,
+    which keeps every ASCII character, and the decision needs no other.
 
     Raises:
         OSError: if the file cannot be read.
