@@ -6,37 +6,33 @@ What a line means can depend on the file system, because pip looks whether a pat
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import Origin, OriginKind
+from pytest_devsecops.dependencies.sources.links import (
+    egg_name,
+    file_name,
+    is_archive,
+    normal_path,
+    path_of,
+    scheme_of,
+    told_by_file_name,
+    url_hashes,
+)
 from pytest_devsecops.dependencies.sources.project_name import project_name
 from pytest_devsecops.dependencies.sources.requirement_options import BadLineError
 from pytest_devsecops.dependencies.sources.vcs import VCS_SCHEMES, vcs_origin, with_vcs_prefix
 
 _URL_SCHEMES = VCS_SCHEMES | {"http", "https", "file", "ftp"}
-_ARCHIVES = (".zip", ".whl", ".bz2", ".tbz", ".gz", ".tgz", ".tar", ".xz", ".txz", ".tlz", ".lz", ".lzma")
-#: Compressions that make an archive only of a ``.tar``.
-_COMPRESSED = (".bz2", ".gz", ".xz", ".lz", ".lzma")
-_EGG = re.compile(r"[#&]egg=([^&]*)")
-_PROJECT_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE)
-_URL_HASH = re.compile(r"[#&](sha512|sha384|sha256|sha224|sha1|md5)=([^&]*)")
 _EXTRAS = re.compile(r"(.+)(\[[^\]]+\])")
 
 
@@ -86,7 +82,33 @@ def read_requirement(text: str, folders: Sequence[Path]) -> Form:
     local = _local_path([Path(path) for path, _ in places], body)
     if local is not None:
         return _from_url(local.as_uri(), places[0][1], marker, folders[0])
-    return _from_pep508(body, marker)
+    form = read_pep508(body, folders[0])
+    # What looks like extras at the end of an address counts as such to pip.
+    return replace(form, marker=marker, extras=places[0][1] or form.extras)
+
+
+def read_pep508(text: str, base: Path) -> Form:
+    """Read a requirement as PEP 508 has it, the only form in metadata.
+
+    Args:
+        text: the requirement.
+        base: where a relative path starts.
+
+    Raises:
+        BadLineError: if it is not valid.
+    """
+    try:
+        parsed = Requirement(text)
+    except InvalidRequirement as error:
+        raise BadLineError(*_why_invalid(text, str(error))) from error
+    extras = frozenset(parsed.extras)
+    if parsed.url is None:
+        return Form(parsed.name, parsed.specifier, extras, parsed.marker)
+    egg_name(parsed.url)  # pip refuses a bad fragment even where the name stands before the URL
+    origin = _url_origin(parsed.url, base)
+    told = told_by_file_name(parsed.url) if origin.kind is not OriginKind.VCS else None
+    version = told[1] if told and canonicalize_name(told[0]) == canonicalize_name(parsed.name) else None
+    return Form(parsed.name, SpecifierSet(), extras, parsed.marker, origin, url_hashes(parsed.url), version)
 
 
 def read_editable(text: str, folders: Sequence[Path]) -> Form:
@@ -102,23 +124,23 @@ def read_editable(text: str, folders: Sequence[Path]) -> Form:
     named = _url_with_name(text)
     if named is not None:
         name, url, extras, marker = named.name, str(named.url), frozenset(named.extras), named.marker
-        _egg(url)
+        egg_name(url)
     else:
         url, extras = _editable_url(text, folders)
-        name, marker = _egg(url) or "", None
-    if _scheme(url) in VCS_SCHEMES and name:
+        name, marker = egg_name(url) or "", None
+    if scheme_of(url) in VCS_SCHEMES and name:
         origin = _vcs_origin(url, editable=True)
-        return Form(name, extras=extras, marker=marker, origin=origin, hashes=_url_hashes(url))
+        return Form(name, extras=extras, marker=marker, origin=origin, hashes=url_hashes(url))
     if not url.startswith("file:"):
-        wrong = "does not say which project it is" if _scheme(url) in VCS_SCHEMES else "cannot be editable"
+        wrong = "does not say which project it is" if scheme_of(url) in VCS_SCHEMES else "cannot be editable"
         raise BadLineError(
             f"{without_credentials(text)!r} {wrong}",
             "name an existing folder, or write `name @ git+https://…`",
         )
-    path = _path_of(url, folders[0])
+    path = path_of(url, folders[0])
     origin = Origin(OriginKind.EDITABLE, str(path), editable=True)
     known = name or project_name(path)
-    return Form(known, extras=extras, marker=marker, origin=origin, hashes=_url_hashes(url), named_by_pip=bool(name))
+    return Form(known, extras=extras, marker=marker, origin=origin, hashes=url_hashes(url), named_by_pip=bool(name))
 
 
 def _url_with_name(text: str) -> Requirement | None:
@@ -133,36 +155,21 @@ def _editable_url(text: str, folders: Sequence[Path]) -> tuple[str, frozenset[st
     path, extras = _path_and_extras(text)
     folder = next((base / path for base in folders if (base / path).is_dir()), None)
     if folder is not None:
-        return _normal(folder).as_uri(), extras
+        return normal_path(folder).as_uri(), extras
     if path.lower().startswith("file:"):
         return path, extras
     return with_vcs_prefix(text), frozenset()
 
 
-def _from_pep508(text: str, marker: Marker | None) -> Form:
-    try:
-        parsed = Requirement(text)
-    except InvalidRequirement as error:
-        raise BadLineError(*_why_invalid(text, str(error))) from error
-    extras = frozenset(parsed.extras)
-    if parsed.url is None:
-        return Form(parsed.name, parsed.specifier, extras, marker)
-    _egg(parsed.url)  # pip refuses a bad fragment even where the name stands before the URL
-    told = _told_by_file_name(parsed.url)
-    version = told[1] if told and canonicalize_name(told[0]) == canonicalize_name(parsed.name) else None
-    origin = _url_origin(parsed.url, Path())
-    return Form(parsed.name, SpecifierSet(), extras, marker, origin, _url_hashes(parsed.url), version)
-
-
 def _from_url(url: str, extras: frozenset[str], marker: Marker | None, base: Path) -> Form:
     """Read a URL that stands alone, the name and version of which are in its file name or fragment."""
-    egg = _egg(url)
+    egg = egg_name(url)
     origin = _url_origin(url, base)
-    hashes = _url_hashes(url)
-    told = _told_by_file_name(url) if origin.kind is not OriginKind.VCS else None
-    if _file_name(url).endswith(".whl"):
+    hashes = url_hashes(url)
+    told = told_by_file_name(url) if origin.kind is not OriginKind.VCS else None
+    if file_name(url).endswith(".whl"):
         if told is None:
-            raise BadLineError(f"{_file_name(url)!r} is not the name of a wheel", "correct the file's name")
+            raise BadLineError(f"{file_name(url)!r} is not the name of a wheel", "correct the file's name")
         return Form(told[0], SpecifierSet(f"=={told[1]}"), extras, marker, origin, hashes, told[1])
     if egg:
         return Form(egg, SpecifierSet(), extras, marker, origin, hashes)
@@ -172,11 +179,11 @@ def _from_url(url: str, extras: frozenset[str], marker: Marker | None, base: Pat
 
 
 def _url_origin(url: str, base: Path) -> Origin:
-    scheme = _scheme(url)
+    scheme = scheme_of(url)
     if scheme in VCS_SCHEMES:
         return _vcs_origin(url)
     if scheme == "file":
-        return Origin(OriginKind.PATH, str(_path_of(url, base)))
+        return Origin(OriginKind.PATH, str(path_of(url, base)))
     return Origin(OriginKind.URL, without_credentials(url.partition("#")[0]))
 
 
@@ -195,7 +202,7 @@ def _local_path(places: Sequence[Path], written: str) -> Path | None:
         written: what the line says.
     """
     if _looks_like_path(written):
-        folder = next((_normal(place) for place in places if place.is_dir()), None)
+        folder = next((normal_path(place) for place in places if place.is_dir()), None)
         if folder is not None:
             if (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
                 return folder
@@ -203,12 +210,12 @@ def _local_path(places: Sequence[Path], written: str) -> Path | None:
                 f"the folder {written!r} has neither pyproject.toml nor setup.py",
                 "name the folder of a project",
             )
-    if not _is_archive(str(places[0])):
+    if not is_archive(str(places[0])):
         return None
-    file = next((_normal(place) for place in places if place.is_file()), None)
+    file = next((normal_path(place) for place in places if place.is_file()), None)
     if file is None and "@" in written and not _looks_like_path(written.partition("@")[0]):
         return None
-    return file or _normal(places[0])
+    return file or normal_path(places[0])
 
 
 def _path_and_extras(text: str) -> tuple[str, frozenset[str]]:
@@ -231,76 +238,12 @@ def _marker(text: str) -> Marker | None:
         raise BadLineError(f"the marker {text!r} is not valid") from error
 
 
-def _egg(url: str) -> str | None:
-    found = _EGG.search(url)
-    if found is None:
-        return None
-    if not _PROJECT_NAME.fullmatch(found[1]):
-        raise BadLineError(
-            f"the fragment egg={found[1]!r} is not a project's name",
-            "write `name[extras] @ URL` without egg=",
-        )
-    return found[1]
-
-
-def _url_hashes(url: str) -> tuple[str, ...]:
-    found = _URL_HASH.search(url)
-    return (f"{found[1]}:{found[2]}",) if found else ()
-
-
-def _told_by_file_name(url: str) -> tuple[str, str] | None:
-    name = _file_name(url)
-    try:
-        if name.endswith(".whl"):
-            project, version, *_ = parse_wheel_filename(name)
-        else:
-            project, version = parse_sdist_filename(name)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
-    return str(project), str(version)
-
-
-def _file_name(url: str) -> str:
-    return posixpath.basename(unquote(urlsplit(url).path).rstrip("/"))
-
-
-def _path_of(url: str, base: Path) -> Path:
-    parts = urlsplit(url)
-    if parts.netloc not in ("", "localhost"):
-        raise BadLineError(f"{url!r} names a host, and a file URL cannot", "write file:///path")
-    return _normal(base / path_in(parts.path))
-
-
-def path_in(url_path: str) -> str:
-    """Return the path in the file system that the path of a ``file:`` URL stands for."""
-    from urllib.request import url2pathname  # costs more than everything else here to import
-
-    return url2pathname(url_path)
-
-
-def _normal(path: Path) -> Path:
-    """Return the absolute path without ``..``, symbolic links left as they are, as pip does."""
-    return Path(os.path.normpath(path.absolute()))
-
-
-def _is_archive(path: str) -> bool:
-    front, extension = posixpath.splitext(path.lower())
-    return extension in _ARCHIVES and (extension not in _COMPRESSED or front.endswith(".tar"))
-
-
 def _looks_like_path(text: str) -> bool:
     return os.sep in text or (os.altsep is not None and os.altsep in text) or text.startswith(".")
 
 
 def _is_url(text: str) -> bool:
-    return _scheme(text) in _URL_SCHEMES
-
-
-def _scheme(text: str) -> str:
-    try:
-        return urlsplit(text).scheme
-    except ValueError as error:
-        raise BadLineError(f"{without_credentials(text)!r} is not a URL: {error}", "correct the URL") from error
+    return scheme_of(text) in _URL_SCHEMES
 
 
 def _why_invalid(text: str, reason: str) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from pytest_devsecops.core.findings import Finding, Location
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import OptionName, ReadContext, SourceError, SourceOption, unreadable
-from pytest_devsecops.dependencies.sources.requirement_forms import Form, path_in, read_editable, read_requirement
+from pytest_devsecops.dependencies.sources.links import path_in
+from pytest_devsecops.dependencies.sources.requirement_forms import Form, read_editable, read_requirement
 from pytest_devsecops.dependencies.sources.requirement_lines import LogicalLine, decode, logical_lines
 from pytest_devsecops.dependencies.sources.requirement_options import BadLineError, LineParts, split_line
 
