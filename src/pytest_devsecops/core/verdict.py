@@ -117,8 +117,11 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """One sentence: the cause if it is not met, otherwise what was found in order."""
+        """One sentence: the cause if it is not met, the waivers if it is waived, else what was found in order."""
         unsettled = [found for found in self._findings if found.waived_by is None]
+        if self._findings and not unsettled:
+            waivers = dict.fromkeys(str(found.waived_by) for found in self._findings)
+            return f"{counted(len(self._findings), 'finding')} waived by {', '.join(waivers)}"
         if not unsettled:
             return self._summary or f"examined {_examined_text(self._examined)}"
         # The cause is a finding of the verdict's own status: of a violated one, what is violated.

@@ -149,10 +149,13 @@ def _pairs(table: dict[str, object]) -> str:
 
 
 def _count(status: str, number: int) -> str:
-    icon = f'<svg class="icon" aria-hidden="true"><use href="#i-{status}"/></svg>'
-    return (
-        f'<div class="count {status}" data-status="{status}"><span class="number">{number:,}</span>{icon}{status}</div>'
-    )
+    label = f'<span class="number">{number:,}</span> {_icon(status)}{status}'
+    return f'<div class="count {status}" data-status="{status}">{label}</div>'
+
+
+def _icon(status: str) -> str:
+    """Return the shape that stands beside the word of a status."""
+    return f'<svg class="icon" aria-hidden="true"><use href="#i-{status}"/></svg>'
 
 
 def _plain_table(report: Report) -> str:
@@ -170,8 +173,9 @@ def _plain_row(requirement: RequirementView) -> str:
         requirement["owner"] or "",
         requirement["reason"] or waived_text(requirement),
     )
+    status = requirement["status"]
     return (
-        f'<tr><td class="{requirement["status"]}">{requirement["status"]}</td>'
+        f'<tr><td class="{status}">{_icon(status)}{status}</td>'
         f'<th scope="row"><strong>{_escaped(requirement["id"])}</strong> {_escaped(requirement["title"])}</th>'
         f"{''.join(f'<td>{_escaped(cell)}</td>' for cell in cells)}</tr>"
     )

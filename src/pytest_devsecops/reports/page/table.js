@@ -2,6 +2,7 @@
 
 const PAGE = 200;
 const PRINT_ALL = 1000;
+const PAUSE = 150;
 const DEFAULT_SORT = "status";
 const SORTS = {
   status: (row) => STATUSES.indexOf(field(row, "status")),
@@ -101,7 +102,7 @@ function rowsOf(row) {
   const failed = notPassed(row);
   const tests = counted(testsOf(row).length, "test") + (failed ? `, ${failed} not passed` : "");
   const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" },
-    h("span", null, h("span", { class: "id" }, id), h("span", { class: "title" }, title)));
+    h("span", null, h("span", { class: "id" }, id), " ", h("span", { class: "title" }, title)));
   const line = h("tr", { class: "row" },
     h("td", { class: `status ${status}` }, icon(status), h("span", { class: "word" }, status)),
     h("th", { scope: "row" }, toggle,
@@ -132,6 +133,13 @@ function rowsOf(row) {
   return rows;
 }
 
+// Ten thousand rows take a moment to search: wait until the typing pauses.
+let pause = 0;
+function typed(event) {
+  clearTimeout(pause);
+  pause = setTimeout(() => change({ q: event.target.value }), PAUSE);
+}
+
 function select(label, name, values) {
   controls[name] = h("select", { onchange: (event) => change({ [name]: event.target.value }) },
     h("option", { value: "" }, "any"), values.map((value) => h("option", { value }, value)));
@@ -144,7 +152,7 @@ function valuesOf(name) {
 
 function buildFilters() {
   const form = $("filters");
-  controls.q = h("input", { type: "search", autocomplete: "off", oninput: (event) => change({ q: event.target.value }) });
+  controls.q = h("input", { type: "search", autocomplete: "off", oninput: typed });
   const severities = [...SEVERITIES, NONE].filter((value) => valuesOf("severity").includes(value));
   const reset = { status: new Set(), family: "", owner: "", severity: "", q: "", sort: DEFAULT_SORT, reverse: false };
   form.append(
@@ -175,8 +183,8 @@ function buildTable() {
   const header = (name, label, wide) => h("th", { scope: "col", "data-sort": name, class: wide ? "wide" : null },
     h("button", { type: "button", class: "sort", onclick: () => sort(name) }, h("span", { class: "word" }, label)));
   controls.more = h("p", { class: "more" },
-    h("button", { type: "button", class: "button", onclick: () => { limit += PAGE; draw(); } }, `Show ${PAGE} more`),
-    h("button", { type: "button", class: "button", onclick: () => { limit = Infinity; draw(); } }, "Show all"));
+    [PAGE, 5 * PAGE].map((step) => h("button", { type: "button", class: "button",
+      onclick: () => { limit += step; draw(); } }, `Show ${step.toLocaleString("en")} more`)));
   const columns = h("tr", { class: "head" }, header("status", "Status"), header("id", "Requirement"),
     header("severity", "Severity", true), header("owner", "Owner", true), header("tests", "Tests", true));
   $("requirements").append(h("table", null, h("thead", null, columns), body), controls.more);
