@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -110,7 +114,7 @@ def test_what_is_there_is_offered_but_not_cleared() -> None:
     names = [f"package-{number}" for number in range(100)]
     text = scaffold.policy_text(["uv.lock"], names)
     section = tomllib.loads(text)["dependencies"]
-    assert section == {"sources": ["uv.lock"], "allow": []}
+    assert section == {"sources": ["uv.lock"], "allow": [], "vulnerabilities": {}}
     assert all(f'"{name}"' in text for name in names)
     assert max(len(line) for line in text.splitlines()) < 120
 
@@ -123,3 +127,17 @@ def test_an_awkward_file_name_stays_valid_toml() -> None:
 @pytest.mark.parametrize("declared", [True, False])
 def test_the_generated_tests_are_python(declared: bool) -> None:  # noqa: FBT001 - a parameter of the case
     compile(scaffold.tests_text(declared=declared), "test_requirements.py", "exec")
+
+
+@pytest.mark.slow
+def test_what_was_generated_runs_and_says_what_is_not_yet_known(command: Command, project: Path) -> None:
+    (project / "requirements.txt").write_text("tables-example==2.2.0\n")
+    command("init")
+    arguments = ["-W", "error", "--strict-markers", "--devsecops-report-to=json:report.json"]
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p devsecops"}
+    done = subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environ, capture_output=True, check=False)
+    assert done.returncode == 1
+    requirements = json.loads((project / "report.json").read_text())["requirements"]
+    # Nothing is cleared, no advisory was imported, but everything is pinned.
+    expected = {"DEP-1": "violated", "DEP-2": "unverified", "DEP-3": "met"}
+    assert {one["id"]: one["status"] for one in requirements} == expected

@@ -162,7 +162,8 @@ def _next_steps(project: Project) -> list[str]:
         "Next:",
         f"  1. read {policy}, and clear what the team may use",
         "  2. pytest-devsecops policy check",
-        "  3. pytest --devsecops-report, then open devsecops-report/report.html",
+        "  3. pytest-devsecops advisories import SOURCE, with an advisory database that you have",
+        "  4. pytest --devsecops-report, then open devsecops-report/report.html",
     ]
 
 

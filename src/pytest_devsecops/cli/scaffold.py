@@ -28,13 +28,31 @@ class Starter:
     test: str
 
 
-STARTERS = (Starter("DEP-1", "Only allowed dependencies ship", "high", "allowed()", "test_only_allowed_dependencies"),)
+STARTERS = (
+    Starter("DEP-1", "Only allowed dependencies ship", "high", "allowed()", "test_only_allowed_dependencies"),
+    Starter(
+        "DEP-2",
+        "No dependency has a known vulnerability of severity high or critical",
+        "critical",
+        'vulnerability_free(at_least="high")',
+        "test_no_known_vulnerabilities",
+    ),
+    Starter("DEP-3", "Every dependency stands for one exact release", "medium", "pinned()", "test_pinned"),
+)
 
 _POLICY_HEAD = """\
 # What this project demands of itself. `pytest-devsecops policy check` reads it;
 # `pytest --devsecops-report` says which of it is met, violated or unverified.
 # An organisation's shared policy comes first:
 #   extends = ["package:our_policy"]
+"""
+
+_VULNERABILITIES = """
+
+# DEP-2 is unverified until `pytest-devsecops advisories import SOURCE` has written the advisory file
+# from a database that you have; nothing is fetched.
+[dependencies.vulnerabilities]
+# max_age = "7d"
 """
 
 _TESTS_HEAD = """\
@@ -88,7 +106,7 @@ def _dependencies(sources: Sequence[str], names: Sequence[str]) -> str:
     lines.extend(f"  # {line}" for line in textwrap.wrap(offered, _WIDTH, break_long_words=False))
     lines.append("]")
     lines.append('# deny = [{ name = "example-package", reason = "why not", instead = "another-package" }]')
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + _VULNERABILITIES
 
 
 def _test(starter: Starter, *, declared: bool) -> str:
