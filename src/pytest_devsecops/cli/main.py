@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
-from pytest_devsecops.cli import advisories, init, policy
+from pytest_devsecops.cli import advisories, init, policy, report
 from pytest_devsecops.core.errors import DevSecOpsError, PolicyError
 
 EXIT_FAILED = 1
@@ -23,6 +23,7 @@ COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], 
     init.add_parsers,
     policy.add_parsers,
     advisories.add_parsers,
+    report.add_parsers,
 )
 
 
