@@ -239,3 +239,26 @@ def test_a_hosts_own_fixture_wins_and_the_umbrella_still_has_ours(suite: Suite) 
             assert hasattr(devsecops.dependencies, "allowed")
     """)
     assert suite.run_bare().exit_code == 0
+
+
+def test_our_frames_stay_out_of_the_hosts_tracebacks(suite: Suite) -> None:
+    suite.tests("""
+        @pytest.fixture
+        def broken(devsecops):
+            raise ValueError("broken")
+
+        def test_fixture(devsecops, broken): pass
+
+        def test_body(devsecops):
+            raise ValueError("body")
+
+        @pytest.fixture
+        def torn(devsecops):
+            yield
+            raise ValueError("torn")
+
+        def test_teardown(torn): pass
+    """)
+    ran = suite.run()
+    assert "1 failed, 1 passed, 2 errors" in ran.out
+    assert "plugin.py" not in ran.out

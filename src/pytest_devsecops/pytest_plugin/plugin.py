@@ -77,6 +77,7 @@ def pytest_fixture_setup(
     request: pytest.FixtureRequest,
 ) -> Generator[None, object, object]:
     """Let verdicts that a fixture makes belong to every test that uses the fixture."""
+    __tracebackhide__ = True
     run = awake(request.config)
     if run is None:
         return (yield)
@@ -103,6 +104,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that made a verdict which is not met and that nobody looked at."""
+    __tracebackhide__ = True
     result = yield
     run = awake(item.config)
     if run is not None:
@@ -113,6 +115,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Do the same for verdicts that were made during teardown or by fixtures that end here."""
+    __tracebackhide__ = True
     result = yield
     run = awake(item.config)
     if run is not None:
