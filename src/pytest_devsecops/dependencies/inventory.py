@@ -9,7 +9,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pytest_devsecops.dependencies.model import (
     ReadContext,
     SourceError,
     SourceKind,
+    SourceRead,
     SourceReader,
     unreadable,
 )
@@ -40,11 +41,13 @@ class Chosen:
     Attributes:
         name: how the source is called: its path below the root, ``environment`` or ``environment:PATH``.
         format: the name of its reader.
+        kind: the kind of its reader.
         read: reads it.
     """
 
     name: str
     format: str
+    kind: SourceKind
     read: Callable[[], Graph]
 
     @property
@@ -101,22 +104,21 @@ class Inventory:
         return self._graphs[key]
 
     def _choose(self, entries: Sequence[str], kinds: Collection[SourceKind]) -> Graph:
-        if not entries:
-            return self._detected(kinds)
-        whole = self._entries(entries)
-        graph = of_kinds(whole, kinds)
-        return graph if graph.sources else self._detected(kinds) + Graph(problems=whole.problems)
+        chosen, problems = self._resolve_all(entries)
+        graph = self._read_kinds(chosen, kinds) + Graph(problems=problems)
+        return graph if graph.sources or graph.problems else self._detected(kinds)
 
     def _named(self, entries: Sequence[str], kinds: Collection[SourceKind]) -> Graph:
-        whole = self._entries(entries)
-        graph = of_kinds(whole, kinds)
-        if graph.sources or whole.problems:
+        chosen, problems = self._resolve_all(entries)
+        graph = self._read_kinds(chosen, kinds) + Graph(problems=problems)
+        if graph.sources or graph.problems:
             return graph
         wanted = " or ".join(str(kind) for kind in kinds)
-        message = f"this check needs a source of the kind {wanted}, and {whole.place} is none"
-        return graph + _problem(whole.place, message, "name another source, or leave the choice to detection")
+        named = ", ".join(entries)
+        message = f"this check needs a source of the kind {wanted}, and {named} is none"
+        return _problem(named, message, "name another source, or leave the choice to detection")
 
-    def _entries(self, entries: Sequence[str]) -> Graph:
+    def _resolve_all(self, entries: Sequence[str]) -> tuple[list[Chosen], tuple[Finding, ...]]:
         chosen: dict[_Key, Chosen] = {}
         problems: list[Finding] = []
         for entry in entries:
@@ -125,7 +127,10 @@ class Inventory:
                 problems.append(choice)
             else:
                 chosen.update({one.key: one for one in choice})
-        return self._read_all(chosen.values()) + Graph(problems=tuple(problems))
+        return list(chosen.values()), tuple(problems)
+
+    def _read_kinds(self, chosen: Iterable[Chosen], kinds: Collection[SourceKind]) -> Graph:
+        return of_kinds(self._read_all(one for one in chosen if _can_say(one.kind, kinds)), kinds)
 
     def _resolve(self, entry: str) -> list[Chosen] | Finding:
         """Return the places that one entry of ``sources`` names, or why it names none."""
@@ -171,7 +176,9 @@ class Inventory:
 
     def _detected(self, kinds: Collection[SourceKind]) -> Graph:
         for tier in self._tiers(self._context.root, kinds):
-            return self._read_all(tier)
+            graph = self._read_kinds(tier, kinds)
+            if graph.sources or graph.problems:
+                return graph
         if SourceKind.ENVIRONMENT in kinds and ENVIRONMENT in self._readers:
             return self._read_all([self._running()])
         looked_for = ", ".join(self.file_names(kinds)) or "nothing, because no format of this kind is known"
@@ -180,7 +187,7 @@ class Inventory:
 
     def _tiers(self, folder: Path, kinds: Collection[SourceKind]) -> Iterator[list[Chosen]]:
         """Yield what detection finds in ``folder``: all lock files, then each format of declarations."""
-        usable = [one for one in self._readers.values() if one.kind in kinds]
+        usable = [one for one in self._readers.values() if _can_say(one.kind, kinds)]
         locks = [one for one in usable if one.kind is SourceKind.LOCK]
         declarations = [[one] for one in usable if one.kind is SourceKind.DECLARATION]
         for tier in [locks, *declarations]:
@@ -194,10 +201,10 @@ class Inventory:
 
     def _running(self) -> Chosen:
         reader = self._readers[ENVIRONMENT]
-        return Chosen(ENVIRONMENT, reader.name, lambda: reader.read(Path(sys.prefix), self._context))
+        return Chosen(ENVIRONMENT, reader.name, reader.kind, lambda: reader.read(Path(sys.prefix), self._context))
 
     def _file(self, path: Path, reader: SourceReader) -> Chosen:
-        return Chosen(self._context.shown(path), reader.name, lambda: reader.read(path, self._context))
+        return Chosen(self._context.shown(path), reader.name, reader.kind, lambda: reader.read(path, self._context))
 
     def _read_all(self, chosen: Iterable[Chosen]) -> Graph:
         graphs = {one.name: self._read_one(one) for one in chosen}
@@ -213,6 +220,14 @@ class Inventory:
         return self._read[chosen.key]
 
 
+def _can_say(kind: SourceKind, wanted: Collection[SourceKind]) -> bool:
+    """Tell whether a reader of ``kind`` may give a source of a wanted kind.
+
+    Only reading tells whether requirements files declare ranges or lock exact versions.
+    """
+    return kind in wanted or (kind is SourceKind.DECLARATION and SourceKind.LOCK in wanted)
+
+
 def _detectable(reader: SourceReader) -> list[str]:
     """Return the patterns that detection uses.
 
@@ -223,7 +238,7 @@ def _detectable(reader: SourceReader) -> list[str]:
 
 def _read_source(chosen: Chosen) -> Graph:
     try:
-        return chosen.read()
+        graph = chosen.read()
     except SourceError as error:
         place = error.place or chosen.name
         message = f"{place}: {error.message}"
@@ -231,6 +246,10 @@ def _read_source(chosen: Chosen) -> Graph:
     except OSError as error:
         message = f"{chosen.name}: cannot be read: {error.strerror or error}"
         return Graph(problems=(unreadable(chosen.name, message, fix="check that it exists and may be read"),))
+    if graph.sources:
+        return graph
+    # A reader that does not tell what it read would make the source vanish.
+    return replace(graph, sources=(SourceRead(chosen.name, chosen.format, chosen.kind, count=len(graph.dependencies)),))
 
 
 def _problem(subject: str, message: str, fix: str) -> Graph:
