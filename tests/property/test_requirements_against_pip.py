@@ -159,6 +159,8 @@ TARGETS = st.sampled_from(
         "missing.txt",
         "file:b.txt",
         "../b.txt",
+        "file://[bad/b.txt",
+        "file:///b.txt",
         "a.txt",
         "c.txt",
     ]

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
@@ -21,14 +21,14 @@ _PROJECT_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECA
 _URL_HASH = re.compile(r"[#&](sha512|sha384|sha256|sha224|sha1|md5)=([^&]*)")
 
 
-def scheme_of(text: str) -> str:
-    """Return the scheme in lower case, or empty.
+def split_url(text: str) -> SplitResult:
+    """Return the parts of a URL; of other text, whatever it has of them.
 
     Raises:
         BadLineError: if the text starts like a URL and is none.
     """
     try:
-        return urlsplit(text).scheme
+        return urlsplit(text)
     except ValueError as error:
         raise BadLineError(f"{without_credentials(text)!r} is not a URL: {error}", "correct the URL") from error
 
@@ -71,7 +71,7 @@ def told_by_file_name(url: str) -> tuple[str, str] | None:
 
 def file_name(url: str) -> str:
     """Return the last part of the URL's path."""
-    return posixpath.basename(unquote(urlsplit(url).path).rstrip("/"))
+    return posixpath.basename(unquote(split_url(url).path).rstrip("/"))
 
 
 def path_of(url: str, base: Path) -> Path:
@@ -80,7 +80,7 @@ def path_of(url: str, base: Path) -> Path:
     Raises:
         BadLineError: if it names a host.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.netloc not in ("", "localhost"):
         raise BadLineError(f"{url!r} names a host, and a file URL cannot", "write file:///path")
     return normal_path(base / path_in(parts.path))

@@ -24,7 +24,7 @@ from pytest_devsecops.dependencies.sources.links import (
     is_archive,
     normal_path,
     path_of,
-    scheme_of,
+    split_url,
     told_by_file_name,
     url_hashes,
 )
@@ -128,11 +128,11 @@ def read_editable(text: str, folders: Sequence[Path]) -> Form:
     else:
         url, extras = _editable_url(text, folders)
         name, marker = egg_name(url) or "", None
-    if scheme_of(url) in VCS_SCHEMES and name:
+    if split_url(url).scheme in VCS_SCHEMES and name:
         origin = _vcs_origin(url, editable=True)
         return Form(name, extras=extras, marker=marker, origin=origin, hashes=url_hashes(url))
     if not url.startswith("file:"):
-        wrong = "does not say which project it is" if scheme_of(url) in VCS_SCHEMES else "cannot be editable"
+        wrong = "does not say which project it is" if split_url(url).scheme in VCS_SCHEMES else "cannot be editable"
         raise BadLineError(
             f"{without_credentials(text)!r} {wrong}",
             "name an existing folder, or write `name @ git+https://…`",
@@ -179,7 +179,7 @@ def _from_url(url: str, extras: frozenset[str], marker: Marker | None, base: Pat
 
 
 def _url_origin(url: str, base: Path) -> Origin:
-    scheme = scheme_of(url)
+    scheme = split_url(url).scheme
     if scheme in VCS_SCHEMES:
         return _vcs_origin(url)
     if scheme == "file":
@@ -243,7 +243,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    return scheme_of(text) in _URL_SCHEMES
+    return split_url(text).scheme in _URL_SCHEMES
 
 
 def _why_invalid(text: str, reason: str) -> tuple[str, str]:

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pytest_devsecops.core.findings import Finding, Location
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import OptionName, ReadContext, SourceError, SourceOption, unreadable
-from pytest_devsecops.dependencies.sources.links import path_in
+from pytest_devsecops.dependencies.sources.links import path_in, split_url
 from pytest_devsecops.dependencies.sources.requirement_forms import Form, read_editable, read_requirement
 from pytest_devsecops.dependencies.sources.requirement_lines import LogicalLine, decode, logical_lines
 from pytest_devsecops.dependencies.sources.requirement_options import BadLineError, LineParts, split_line
@@ -203,7 +202,7 @@ def _check_constraint(form: Form) -> None:
 def _included_path(target: str, includer: Path) -> Path:
     if not _FILE_URL.match(target):
         return Path(os.path.normpath(includer.parent / target))
-    parts = urlsplit(target)
+    parts = split_url(target)
     if parts.netloc not in ("", "localhost"):
         raise BadLineError(f"{target!r} names a host, and a file URL cannot", "write file:///path")
     # To pip a `file:` URL starts at the root of the file system, however many slashes it has.
