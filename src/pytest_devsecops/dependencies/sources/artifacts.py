@@ -18,6 +18,14 @@ _HASH = re.compile(r"[A-Za-z0-9_]+:[0-9A-Fa-f]+")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 
 
+def address(entry: Entry, key: str) -> str:
+    """Return the address or path at ``key`` without credentials; an empty one is a problem."""
+    text = entry.text(key)
+    if entry.table.get(key) == "":
+        entry.trouble(f"has an empty {key}")
+    return without_credentials(text)
+
+
 def is_full_commit(text: str) -> bool:
     """Tell whether ``text`` is a whole commit id (SHA-1 or SHA-256), not a part of one or a name."""
     return _COMMIT.fullmatch(text) is not None
@@ -90,5 +98,9 @@ def upload_time(entry: Entry, key: str) -> datetime | None:
 
 def is_same_folder(folder: Path, written: str) -> bool:
     """Tell whether a path that a file in ``folder`` writes means ``folder`` itself: the project."""
-    path = written.removeprefix("file://").replace("\\", "/") or "."
-    return "\0" not in path and os.path.normpath(folder.absolute() / path) == os.path.normpath(folder.absolute())
+    path = written.removeprefix("file://").replace("\\", "/")
+    return (
+        path != ""
+        and "\0" not in path
+        and os.path.normpath(folder.absolute() / path) == os.path.normpath(folder.absolute())
+    )

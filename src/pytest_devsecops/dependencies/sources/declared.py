@@ -115,13 +115,13 @@ class _Reader:
         self._complete = True
 
     def declared(self) -> Declared | None:
-        poetry = _table(self._tool, "poetry")
-        if not (self._project or self._groups or poetry):
+        poetry, pdm = _table(self._tool, "poetry"), _table(self._tool, "pdm")
+        if not (self._project or self._groups or poetry or pdm):
             return None
         self._read_project()
         for group in self._groups:
             self._add(canonicalize_name(group), self._members(group, ()))
-        for group, lines in _table(_table(self._tool, "pdm"), "dev-dependencies").items():
+        for group, lines in _table(pdm, "dev-dependencies").items():
             self._add(canonicalize_name(group), self._parsed(lines))
         self._read_poetry(poetry)
         self._unfold_own(canonicalize_name(str(self._project.get("name") or poetry.get("name") or "")))

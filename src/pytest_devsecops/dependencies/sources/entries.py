@@ -9,6 +9,7 @@ from typing import Any
 from packaging.utils import InvalidName, canonicalize_name
 
 from pytest_devsecops.core.findings import Finding, Location
+from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import unreadable
 from pytest_devsecops.dependencies.sources.documents import Document
 
@@ -32,8 +33,9 @@ class Entry:
     problems: list[Finding]
 
     def trouble(self, message: str, *, fix: str = _REPAIR) -> None:
-        """Note that something about this entry cannot be understood."""
-        self.problems.append(unreadable(self.subject, f"{self.subject}: {message}", fix=fix, location=self.location))
+        """Note that something about this entry cannot be understood. Addresses lose their credentials."""
+        told = without_credentials(f"{self.subject}: {message}")
+        self.problems.append(unreadable(without_credentials(self.subject), told, fix=fix, location=self.location))
 
     def text(self, key: str) -> str:
         """Return the string at ``key``; empty if there is none, which is a problem only for another type."""

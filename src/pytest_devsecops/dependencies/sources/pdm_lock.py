@@ -15,7 +15,6 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pytest_devsecops.core.findings import Finding
-from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -28,6 +27,7 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
+    address,
     artifact,
     is_same_folder,
     joined_hashes,
@@ -187,11 +187,11 @@ def _origin(entry: Entry) -> Origin:
     editable = entry.flag("editable")
     for vcs in _VCS:
         if vcs in entry.table:
-            origin = vcs_origin(entry.text(vcs), entry.text("ref"), entry.text("revision"))
+            origin = vcs_origin(address(entry, vcs), entry.text("ref"), entry.text("revision"))
             return Origin(origin.kind, origin.url, origin.reference, origin.commit, editable)
     if "path" in entry.table:
         kind = OriginKind.EDITABLE if editable else OriginKind.PATH
-        return Origin(kind, entry.text("path"), editable=editable)
+        return Origin(kind, address(entry, "path"), editable=editable)
     if "url" in entry.table:
-        return Origin(OriginKind.URL, without_credentials(entry.text("url")))
+        return Origin(OriginKind.URL, address(entry, "url"))
     return Origin(OriginKind.INDEX)

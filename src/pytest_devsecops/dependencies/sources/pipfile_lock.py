@@ -26,7 +26,13 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
     unreadable,
 )
-from pytest_devsecops.dependencies.sources.artifacts import checked_hashes, file_name, is_same_folder, vcs_origin
+from pytest_devsecops.dependencies.sources.artifacts import (
+    address,
+    checked_hashes,
+    file_name,
+    is_same_folder,
+    vcs_origin,
+)
 from pytest_devsecops.dependencies.sources.documents import Document, read_json, read_toml
 from pytest_devsecops.dependencies.sources.entries import Entry, kind_of, normalised
 from pytest_devsecops.dependencies.sources.markers import any_marker, marker_of
@@ -157,12 +163,12 @@ class _Lock:
         editable = entry.flag("editable")
         for vcs in _VCS:
             if vcs in entry.table:
-                return replace(vcs_origin(entry.text(vcs), "", entry.text("ref")), editable=editable)
+                return replace(vcs_origin(address(entry, vcs), "", entry.text("ref")), editable=editable)
         for key in ("path", "file"):
             if key in entry.table:
-                url = entry.text(key)
+                url = address(entry, key)
                 if _SCHEME.match(url) and not url.startswith("file://"):
-                    return Origin(OriginKind.URL, without_credentials(url))
+                    return Origin(OriginKind.URL, url)
                 return Origin(OriginKind.EDITABLE if editable else OriginKind.PATH, url, editable=editable)
         return self._index(entry)
 
@@ -173,7 +179,7 @@ class _Lock:
             return Origin(OriginKind.INDEX, next(iter(self._urls.values()), ""))
         if index in self._urls:
             return Origin(OriginKind.INDEX, self._urls[index])
-        entry.trouble(f"comes from the index {without_credentials(index)!r}, which _meta.sources does not have")
+        entry.trouble(f"comes from the index {index!r}, which _meta.sources does not have")
         return Origin(OriginKind.INDEX)
 
 

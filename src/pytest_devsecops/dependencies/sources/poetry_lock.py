@@ -16,7 +16,6 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from pytest_devsecops.core.findings import Finding
-from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -29,6 +28,7 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
+    address,
     artifact,
     checked_hashes,
     joined_hashes,
@@ -231,15 +231,15 @@ def _origin(entry: Entry) -> Origin:
     source = entry.table_at("source")
     if source is None:
         return Origin(OriginKind.INDEX)
-    kind, url, reference = source.text("type"), source.text("url"), source.text("reference")
+    kind, url, reference = source.text("type"), address(source, "url"), source.text("reference")
     if kind in ("git", "hg"):
         origin = vcs_origin(url, reference, source.text("resolved_reference") or reference)
         return replace(origin, editable=entry.flag("develop"))
     if kind in _SOURCES:
         editable = kind == "directory" and entry.flag("develop")
-        return Origin(OriginKind.EDITABLE if editable else _SOURCES[kind], without_credentials(url), editable=editable)
+        return Origin(OriginKind.EDITABLE if editable else _SOURCES[kind], url, editable=editable)
     entry.trouble(f"has a source of an unknown type {kind!r}")
-    return Origin(OriginKind.UNKNOWN, without_credentials(url))
+    return Origin(OriginKind.UNKNOWN, url)
 
 
 _SOURCES = {

@@ -15,7 +15,6 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pytest_devsecops.core.findings import Finding
-from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -28,6 +27,7 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
+    address,
     artifact,
     checked_hashes,
     is_same_folder,
@@ -186,16 +186,16 @@ def _holds(tree: Atom | Joined, selected: Iterable[tuple[str, str]]) -> bool:
 def _origin(entry: Entry) -> Origin:
     vcs, directory, archive = (entry.table_at(key) for key in ("vcs", "directory", "archive"))
     if vcs is not None:
-        url = vcs.text("url") or vcs.text("path")
+        url = address(vcs, "url" if "url" in vcs.table else "path")
         return vcs_origin(url, vcs.text("requested-revision"), vcs.text("commit-id"))
     if directory is not None:
         editable = directory.flag("editable")
         kind = OriginKind.EDITABLE if editable else OriginKind.PATH
-        return Origin(kind, directory.text("path"), editable=editable)
+        return Origin(kind, address(directory, "path"), editable=editable)
     if archive is not None:
-        url = archive.text("url")
-        return Origin(OriginKind.URL if url else OriginKind.PATH, without_credentials(url or archive.text("path")))
-    index = without_credentials(entry.text("index"))
+        key, kind = ("url", OriginKind.URL) if "url" in archive.table else ("path", OriginKind.PATH)
+        return Origin(kind, address(archive, key))
+    index = address(entry, "index")
     if not index and "sdist" not in entry.table and "wheels" not in entry.table:
         entry.trouble("names nothing to install it from: no vcs, directory, archive, sdist, wheels or index")
         return Origin()

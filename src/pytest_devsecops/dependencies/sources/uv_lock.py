@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from pytest_devsecops.core.findings import Finding
-from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -22,6 +21,7 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
+    address,
     artifact,
     is_same_folder,
     joined_hashes,
@@ -34,7 +34,8 @@ from pytest_devsecops.dependencies.sources.markers import any_marker, marker_of
 from pytest_devsecops.dependencies.sources.resolution import Edge, Node, place
 
 _VERSION = 1
-_LOCAL = (OriginKind.PATH, OriginKind.EDITABLE)
+_EDITABLE = OriginKind.EDITABLE
+_LOCAL = (OriginKind.PATH, _EDITABLE)
 _NO_REGISTRY = Origin(OriginKind.UNKNOWN)
 
 
@@ -193,10 +194,8 @@ def _origin(entry: Entry) -> Origin:
         return _NO_REGISTRY
     for key, kind in _SOURCES.items():
         if key in source.table:
-            url = source.text(key)
-            if kind is OriginKind.VCS:
-                return _git_origin(url)
-            return Origin(kind, without_credentials(url), editable=kind is OriginKind.EDITABLE)
+            url = address(source, key)
+            return _git_origin(url) if kind is OriginKind.VCS else Origin(kind, url, editable=kind is _EDITABLE)
     entry.trouble(f"has a source of an unknown kind ({', '.join(source.table) or 'empty'})")
     return _NO_REGISTRY
 
