@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bench_report
 import bench_startup
 
-BENCHMARKS = (bench_startup.main,)
+BENCHMARKS = (bench_startup.main, bench_report.main)
 
 
 def main() -> None:

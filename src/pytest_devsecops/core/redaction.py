@@ -136,7 +136,8 @@ class Redactor:
 
     def redact(self, value: T) -> T:
         """Return the JSON value ``value`` with every secret in its strings and keys replaced."""
-        if not self._suspicious(json.dumps(value, ensure_ascii=False)):
+        # A report says the same few things many times over: what is distinct is looked at once.
+        if not self._suspicious("\n".join(_strings_in(value))):
             return value
         cleaned: T = self._walk(value, {})
         return cleaned
@@ -184,15 +185,14 @@ class Redactor:
             whole = [value, *(line.strip() for line in lines if len(lines) > 1 and _is_telling(line))]
             self._secrets.extend(Secret(part, secret.name) for part in whole)
 
-    def _suspicious(self, document: str) -> bool:
-        """Tell, fast, whether anything in the JSON text ``document`` may have to be replaced."""
-        hints: Iterator[str] = (
-            hint for secret in self._secrets for hint in (secret.value[:MIN_LENGTH], secret.value[-MIN_LENGTH:])
-        )
+    def _suspicious(self, texts: str) -> bool:
+        """Tell, fast, whether anything in ``texts`` may have to be replaced."""
+        # A truncated secret keeps its first or its last characters.
+        parts = (part for secret in self._secrets for part in (secret.value[:MIN_LENGTH], secret.value[-MIN_LENGTH:]))
         return (
-            any(json_escaped(part) in document for part in (*self._forms, *hints))
-            or any(hint in document for shape in self._shapes for hint in shape.hints)
-            or _USER_INFO_HINT.search(document) is not None
+            any(part in texts for part in (*self._forms, *parts))
+            or any(hint in texts for shape in self._shapes for hint in shape.hints)
+            or _USER_INFO_HINT.search(texts) is not None
         )
 
     def _walk(self, value: Any, seen: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON value
@@ -240,6 +240,22 @@ def forms_of(secret: str) -> tuple[str, ...]:
 def json_escaped(text: str) -> str:
     """Return ``text`` as it stands between the quotes of a JSON document that keeps its letters."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _strings_in(value: object) -> set[str]:
+    """Return every string of a JSON value, keys too."""
+    found: set[str] = set()
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            found.add(item)
+        elif isinstance(item, dict):
+            found.update(item)
+            rest.extend(item.values())
+        elif isinstance(item, list):
+            rest.extend(item)
+    return found
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

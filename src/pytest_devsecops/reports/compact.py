@@ -7,9 +7,9 @@ whose order the ``layout`` tells, and every text and every open object is a numb
 
 from __future__ import annotations
 
-import json
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from pytest_devsecops.reports.model import (
@@ -37,36 +37,53 @@ _RECORDS: dict[str, Any] = {
     "location": LocationView,
 }
 
+_Encode = Callable[[Any], Any]
+
 
 def compact(report: Report) -> dict[str, Any]:
     """Return ``{"layout": …, "pool": […], "requirements": [[…], …]}``, those not met first."""
     layout = _layout()
     pool = _Pool()
-    rows = [_row("requirement", requirement, layout, pool) for requirement in ordered(report["requirements"])]
+    row = _encoder("requirement", layout, pool)
+    rows = [row(requirement) for requirement in ordered(report["requirements"])]
     return {"layout": layout, "pool": pool.values, "requirements": rows}
 
 
 class _Pool:
-    """Every distinct text and open object once."""
+    """Every distinct text and open object once.
+
+    Attributes:
+        values: what is in the pool.
+        texts: the index of a text; asking for a new one adds it. None stays None.
+    """
 
     def __init__(self) -> None:
         self.values: list[object] = []
-        self._index: dict[object, int] = {}
+        self.texts = _Texts(self.values)
+        self._tables: dict[str, int] = {}
 
-    def text(self, text: str) -> int:
-        found = self._index.get(text)
-        return self._add(text, shown(text)) if found is None else found
+    def table(self, value: Mapping[str, object] | None) -> int | None:
+        """Return the index of an open object; a new one is added."""
+        if value is None:
+            return None
+        key = repr(value)
+        if key not in self._tables:
+            self._tables[key] = len(self.values)
+            self.values.append(_cleaned(value))
+        return self._tables[key]
 
-    def table(self, value: Mapping[str, object]) -> int:
-        # The key is a tuple, so that no text can be taken for the object that it describes.
-        key = (json.dumps(value, ensure_ascii=False),)
-        found = self._index.get(key)
-        return self._add(key, _cleaned(value)) if found is None else found
 
-    def _add(self, key: object, value: object) -> int:
-        self.values.append(value)
-        self._index[key] = len(self.values) - 1
-        return self._index[key]
+class _Texts(dict[str | None, int | None]):
+    """A dictionary rather than a method, because nearly every look-up is a hit."""
+
+    def __init__(self, values: list[object]) -> None:
+        super().__init__({None: None})
+        self._values = values
+
+    def __missing__(self, text: str) -> int:
+        self[text] = index = len(self._values)
+        self._values.append(shown(text))
+        return index
 
 
 def shown(text: str) -> str:
@@ -94,23 +111,28 @@ def _form(field: str, hint: object) -> str:
     return _PLAIN if {bool, int, float} & {kind for kind in kinds if isinstance(kind, type)} else _TEXT
 
 
-def _row(name: str, record: Any, layout: dict[str, list[tuple[str, str]]], pool: _Pool) -> list[Any]:  # noqa: ANN401 - any record of the layout
-    row: list[Any] = []
-    for field, form in layout[name]:
-        value = record[field]
-        if value is None or form == _PLAIN:
-            row.append(value)
-        elif form == _TEXT:
-            row.append(pool.text(value))
-        elif form == _TEXTS:
-            row.append([pool.text(item) for item in value])
-        elif form == _OBJECT:
-            row.append(pool.table(value))
-        elif form in _ROWS.values():
-            row.append([_row(form, item, layout, pool) for item in value])
-        else:
-            row.append(_row(form, value, layout, pool))
-    return row
+def _encoder(record: str, layout: Mapping[str, list[tuple[str, str]]], pool: _Pool) -> _Encode:
+    """Return the function that turns one such record into a row."""
+    fields = [field for field, _ in layout[record]]
+    values_of = itemgetter(*fields)
+    encoders = [_field_encoder(form, layout, pool) for _, form in layout[record]]
+    return lambda value: [encode(part) for encode, part in zip(encoders, values_of(value), strict=True)]
+
+
+def _field_encoder(form: str, layout: Mapping[str, list[tuple[str, str]]], pool: _Pool) -> _Encode:
+    texts = pool.texts
+    if form == _TEXT:
+        return texts.__getitem__
+    if form == _TEXTS:
+        return lambda value: [texts[item] for item in value]
+    if form == _OBJECT:
+        return pool.table
+    if form == _PLAIN:
+        return lambda value: value
+    row = _encoder(form, layout, pool)
+    if form in _ROWS.values():
+        return lambda value: [row(item) for item in value]
+    return lambda value: None if value is None else row(value)
 
 
 def _cleaned(value: object) -> object:

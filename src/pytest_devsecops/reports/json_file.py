@@ -14,13 +14,18 @@ SCHEMA_FILE = "schema/report-1.schema.json"
 #: where an escape means the same.
 _DECEPTIVE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def render(report: Report) -> str:
     """Return the report as JSON with one requirement a line, so that two reports can be compared."""
     head = {name: value for name, value in report.items() if name != "requirements"}
-    lines = ",\n".join(_dump(requirement) for requirement in report["requirements"])
+    lines = ",\n".join(_ENCODER.encode(requirement) for requirement in report["requirements"])
     requirements = f"[\n{lines}\n]" if lines else "[]"
-    members = [*(f"{_dump(name)}: {_dump(value)}" for name, value in head.items()), f'"requirements": {requirements}']
+    members = [
+        *(f"{_ENCODER.encode(name)}:{_ENCODER.encode(value)}" for name, value in head.items()),
+        f'"requirements":{requirements}',
+    ]
     text = "{\n" + ",\n".join(members) + "\n}\n"
     return text if text.isascii() else _DECEPTIVE.sub(_escape, text)
 
@@ -30,10 +35,6 @@ def schema_text() -> str:
     from importlib import resources
 
     return resources.files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _escape(match: re.Match[str]) -> str:
