@@ -9,7 +9,9 @@ from pytest_devsecops.dependencies.sources.pdm_lock import PdmLockReader
 from pytest_devsecops.dependencies.sources.pipfile_lock import PipfileLockReader
 from pytest_devsecops.dependencies.sources.poetry_lock import PoetryLockReader
 from pytest_devsecops.dependencies.sources.pylock import PylockReader
+from pytest_devsecops.dependencies.sources.pyproject import PyprojectReader
 from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsReader
+from pytest_devsecops.dependencies.sources.script import ScriptReader
 from pytest_devsecops.dependencies.sources.uv_lock import UvLockReader
 from pytest_devsecops.policy.model import SectionDecoder
 from pytest_devsecops.reports import html_page, json_file, markdown, terminal
@@ -29,6 +31,8 @@ SOURCE_READERS: dict[str, SourceReader] = {
     "Pipfile.lock": PipfileLockReader(),
     "pylock.toml": PylockReader(),
     "requirements.txt": RequirementsReader(),
+    "pyproject.toml": PyprojectReader(),
+    "script": ScriptReader(),
 }
 
 #: Formats that a report can be written in, by name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import Origin, OriginKind, SourceError
@@ -54,8 +54,7 @@ def vcs_origin(url: str, *, editable: bool = False) -> Origin:
     repository, revision = parsed["uri"].partition("//host/")[2], parsed["revision"] or ""
     # It cuts at the first @ of the path, pip at the last one.
     front, at, revision = revision.rpartition("@")
-    query = f"?{parts.query}" if parts.query else ""
-    address = f"{transport}://{parts.netloc}{repository}{at}{front}{query}"
+    address = urlunsplit((transport, parts.netloc, f"{repository}{at}{front}", parts.query, ""))
     commit = revision.lower() if _FULL_COMMIT.fullmatch(revision) else ""
     return Origin(OriginKind.VCS, without_credentials(address), revision, commit, editable=editable)
 
