@@ -23,7 +23,7 @@ def translate_constraint(text: str) -> list[SpecifierSet]:
     Source: Poetry's documentation, "Dependency specification".
 
     Raises:
-        ValueError: if it is not a constraint.
+        ValueError: if it is not a constraint, or orders local versions, which PEP 440 cannot say.
     """
     return [_conjunction(part.strip()) for part in re.split(r"\|\|?", text)]
 
@@ -85,19 +85,26 @@ def _conjunction(text: str) -> SpecifierSet:
 def _comparison(operator: str, text: str) -> list[str]:
     if _ANY.fullmatch(text):
         return []
-    # Poetry takes `<>` for a comparison, and then forgets that it excludes.
-    operator = "==" if operator in ("", "=", "<>") else operator
     wildcard = _WILDCARD.fullmatch(text)
     if wildcard is not None:
-        version = _version(wildcard["release"])
-        # Poetry reads an ordered comparison with a wildcard as one without.
-        return [f"{operator}{version}.*" if operator in ("==", "!=") else f"{operator}{version}"]
+        return [_with_wildcard(operator, wildcard["release"], repeated=text.endswith(".*.*"))]
+    # Poetry takes `<>` for a comparison, and then forgets that it excludes.
+    operator = "==" if operator in ("", "=", "<>") else operator
     version = _version("0.dev0" if text == "dev" and operator not in ("^", "~", "~=") else text)
     if operator == "^":
         return [f">={version}", f"<{_next_breaking(version)}"]
-    if operator == "~":
+    if operator == "~" or (operator == "~=" and len(version.release) == 1):
         return [f">={version}", f"<{_next(version, 0 if len(version.release) == 1 else 1)}"]
     return [f"{operator}{version}"]
+
+
+def _with_wildcard(operator: str, release: str, *, repeated: bool) -> str:
+    if operator in ("^", "~", "~=") or (repeated and operator not in ("", "==", "!=")):
+        raise ValueError(f"{operator} does not go with a wildcard")
+    if operator in ("<", "<=", ">", ">="):
+        # Poetry reads an ordered comparison with a wildcard as one without.
+        return f"{operator}{_version(release)}"
+    return f"{'!=' if operator == '!=' else '=='}{_version(release)}.*"
 
 
 def _version(text: str) -> Version:
