@@ -7,6 +7,7 @@ keys were asked for, so that the rest can be refused with the nearest name.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ class TableReader:
     def key_path(self, key: str) -> str:
         """Return the key path of ``key`` in this table, quoted where TOML needs it."""
         plain = key.replace("-", "").replace("_", "").isalnum() and key.isascii()
-        shown = key if plain else f'"{key}"'
+        shown = key if plain else json.dumps(key, ensure_ascii=False)
         return f"{self._path}.{shown}" if self._path else shown
 
     def problem(self, key: str, message: str) -> None:

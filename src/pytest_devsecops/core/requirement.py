@@ -13,6 +13,9 @@ from pytest_devsecops.core.errors import UsageError
 FAMILIES = ("security", "recovery")
 SEVERITIES = ("critical", "high", "medium", "low")
 
+#: What definitions of one requirement can disagree about.
+_FIELDS = ("title", "family", "owner", "severity", "refs", "limits")
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -52,11 +55,16 @@ def merge(definitions: Iterable[Requirement]) -> Requirement:
     """Return one requirement from all definitions of its id; a declared one wins field by field.
 
     Raises:
-        UsageError: if two markers, or two declarations, disagree about a field.
+        UsageError: if two declarations disagree about a field, or two markers about one that no
+            declaration settles.
     """
-    ranked = sorted(definitions, key=lambda one: not one.declared)
-    merged = ranked[0]
-    for other in ranked[1:]:
+    found = list(definitions)
+    declared = [one for one in found if one.declared]
+    claimed = [one for one in found if not one.declared]
+    _refuse_disagreement(declared, settled=())
+    _refuse_disagreement(claimed, settled=[name for name in _FIELDS if any(getattr(one, name) for one in declared)])
+    merged, *others = [*declared, *claimed]
+    for other in others:
         merged = _join(merged, other)
     return merged
 
@@ -88,8 +96,6 @@ def from_dict(data: Mapping[str, Any]) -> Requirement:
 
 
 def _join(winner: Requirement, other: Requirement) -> Requirement:
-    if winner.declared == other.declared:
-        _refuse_disagreement(winner, other)
     return Requirement(
         id=winner.id,
         title=winner.title or other.title,
@@ -103,15 +109,19 @@ def _join(winner: Requirement, other: Requirement) -> Requirement:
     )
 
 
-def _refuse_disagreement(first: Requirement, second: Requirement) -> None:
-    for name in ("title", "family", "owner", "severity", "refs", "limits"):
-        one, two = getattr(first, name), getattr(second, name)
-        if one and two and one != two:
-            message = (
-                f"requirement {first.id!r} has two definitions that disagree about its {name}: "
-                f"{_shown(one)} at {first.declared_at}, {_shown(two)} at {second.declared_at}"
-            )
-            raise UsageError(message, remedy="define it once, best in the policy, and let tests name its id only")
+def _refuse_disagreement(definitions: Iterable[Requirement], *, settled: Iterable[str]) -> None:
+    for name in _FIELDS:
+        if name in settled:
+            continue
+        saying = [one for one in definitions if getattr(one, name)]
+        for other in saying[1:]:
+            first, one, two = saying[0], getattr(saying[0], name), getattr(other, name)
+            if one != two:
+                message = (
+                    f"requirement {first.id!r} has two definitions that disagree about its {name}: "
+                    f"{_shown(one)} at {first.declared_at}, {_shown(two)} at {other.declared_at}"
+                )
+                raise UsageError(message, remedy="define it once, best in the policy, and let tests name its id only")
 
 
 def _shown(value: object) -> str:

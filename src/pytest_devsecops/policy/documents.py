@@ -8,6 +8,7 @@ policy can forbid changes with ``final = ["dependencies.deny", …]``.
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,19 +82,25 @@ def read_merged(path: Path | None, bases: Sequence[Path] = ()) -> Merged:
     """
     entries = [*bases, path] if path is not None else [*bases]
     # A file that two others extend counts once, where it comes first.
-    documents = list({one.path.resolve(): one for entry in entries for one in _with_bases(entry, ())}.values())
+    documents = list({_real(one.path): one for entry in entries for one in _with_bases(entry, ())}.values())
     table: dict[str, Any] = {}
     replaced: list[str] = []
     problems: list[str] = []
-    finals: dict[str, str] = {}
+    finals: dict[tuple[str, ...], tuple[str, str]] = {}
     for document in documents:
+        where = "" if document is documents[-1] else f"{document.place}: "
         problems.extend(
-            f"{document.prefix}{key}: is final in {owner} and cannot be changed here"
-            for key, owner in finals.items()
-            if _lookup(document.table, key)
+            f"{where}{document.prefix}{key}: is final in {owner} and cannot be changed here"
+            for parts, (key, owner) in finals.items()
+            if _lookup(document.table, parts)
         )
         _merge(table, document.table, f"{document.place}: {document.prefix}", replaced)
-        finals.update(dict.fromkeys(document.final, document.place))
+        for key in document.final:
+            parts = _key_parts(key)
+            if not _lookup(table, parts):
+                # A mistyped key would keep nothing, and nobody would know.
+                problems.append(f"{where}{document.prefix}final: {key!r} names nothing that this policy sets")
+            finals[parts] = (key, document.place)
     if problems:
         raise PolicyError(str(entries[-1]), problems)
     prefix = documents[-1].prefix if documents else ""
@@ -101,7 +108,7 @@ def read_merged(path: Path | None, bases: Sequence[Path] = ()) -> Merged:
 
 
 def _with_bases(path: Path, extending: tuple[Path, ...]) -> Iterator[Document]:
-    resolved = path.resolve()
+    resolved = _real(path)
     if resolved in extending:
         chain = " -> ".join(item.name for item in (*extending, resolved))
         raise PolicyError(str(path), [f"extends: the policies extend each other in a circle: {chain}"])
@@ -114,7 +121,7 @@ def _with_bases(path: Path, extending: tuple[Path, ...]) -> Iterator[Document]:
 def _read(path: Path) -> tuple[Document, list[str]]:
     data = _load(path)
     in_project = path.name == PROJECT_FILE
-    table = data.get("tool", {}).get("devsecops", {}) if in_project else data
+    table = _tool_table(data).get("devsecops", {}) if in_project else data
     prefix = "tool.devsecops." if in_project else ""
     if not isinstance(table, dict):
         raise PolicyError(str(path), ["tool.devsecops: must be a table"])
@@ -123,7 +130,7 @@ def _read(path: Path) -> tuple[Document, list[str]]:
     problems = [
         f"{prefix}{key}: must be a list of strings"
         for key, value in (("extends", extends), ("final", final))
-        if not (isinstance(value, list) and all(isinstance(item, str) for item in value))
+        if not (isinstance(value, list) and all(isinstance(item, str) and "\0" not in item for item in value))
     ]
     if problems:
         raise PolicyError(str(path), problems)
@@ -142,10 +149,22 @@ def _load(path: Path) -> dict[str, Any]:
         raise PolicyError(str(path), [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(str(path), [f"is not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise PolicyError(str(path), ["is nested too deeply to be read"]) from None
 
 
 def _has_section(project: Path) -> bool:
-    return "devsecops" in _load(project).get("tool", {})
+    return "devsecops" in _tool_table(_load(project))
+
+
+def _tool_table(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = data.get("tool", {})
+    return tool if isinstance(tool, dict) else {}
+
+
+def _real(path: Path) -> Path:
+    """Return the path without symbolic links; unlike ``Path.resolve`` it takes a circle of links as it is."""
+    return Path(os.path.realpath(path))
 
 
 def _base_path(base: str, document: Document) -> Path:
@@ -157,6 +176,9 @@ def _base_path(base: str, document: Document) -> Path:
         spec = import_util.find_spec(package)
     except (ImportError, ValueError):
         spec = None
+    except Exception as error:  # the code of a parent package runs, and can fail in any way
+        message = f"{document.prefix}extends: the package {package!r} of {base!r} cannot be found: {error}"
+        raise PolicyError(str(document.path), [message]) from error
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
         message = f"{document.prefix}extends: the package {package!r} of {base!r} is not installed; pip install it"
@@ -164,9 +186,22 @@ def _base_path(base: str, document: Document) -> Path:
     return Path(places[0], name or OWN_FILE)
 
 
-def _lookup(table: Mapping[str, Any], key: str) -> bool:
+def _key_parts(key: str) -> tuple[str, ...]:
+    """Return the parts of a dotted key as TOML reads it; of what is no key, the text itself."""
+    try:
+        value: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return (key,)
+    parts: list[str] = []
+    while isinstance(value, dict) and len(value) == 1:
+        part, value = next(iter(value.items()))
+        parts.append(part)
+    return tuple(parts) if value == 0 else (key,)
+
+
+def _lookup(table: Mapping[str, Any], parts: tuple[str, ...]) -> bool:
     value: Any = table
-    for part in key.split("."):
+    for part in parts:
         if not isinstance(value, Mapping) or part not in value:
             return False
         value = value[part]

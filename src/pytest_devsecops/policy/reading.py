@@ -52,7 +52,8 @@ def read_policy(
     )
     reader.finish()
     if problems:
-        raise PolicyError(place, problems)
+        extended = ", ".join(one.path for one in policy.files[:-1])
+        raise PolicyError(f"{place} (with {extended})" if extended else place, problems)
     return policy
 
 
