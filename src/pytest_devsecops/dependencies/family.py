@@ -16,6 +16,7 @@ from pytest_devsecops.dependencies.advisories.lookup import look_up
 from pytest_devsecops.dependencies.advisories.second_opinion import ask_safety
 from pytest_devsecops.dependencies.checks.aged import aged
 from pytest_devsecops.dependencies.checks.allowed import allowed
+from pytest_devsecops.dependencies.checks.consistent import consistent
 from pytest_devsecops.dependencies.checks.current import current
 from pytest_devsecops.dependencies.checks.hashed import hashed
 from pytest_devsecops.dependencies.checks.licensed import Installed, licensed
@@ -31,6 +32,7 @@ from pytest_devsecops.dependencies.inventory import Inventory
 from pytest_devsecops.dependencies.merging import of_kinds
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceKind, SourceReader
 from pytest_devsecops.dependencies.section import DependencyPolicy
+from pytest_devsecops.dependencies.sides import Places
 from pytest_devsecops.dependencies.sources.environment import environments, markers_of
 
 
@@ -193,6 +195,16 @@ class Dependencies:
         graph = self._environment()
         found = [search(listing.installed, layout) for layout, listing in environments(graph, self._context)]
         return self._record(free_of_startup_hooks(graph, found, self._policy.startup_hooks))
+
+    def consistent(self) -> Verdict:
+        """Tell whether what is declared, what is locked and what is installed are the same.
+
+        Each of the three is taken from the sources, or detected: declarations beside the lock file,
+        lock files in the root, the running environment. Policy: the table ``consistent``.
+        """
+        places = Places(self._inventory, self._policy.sources, self._sources, self._context)
+        sides = places.sides(self._policy.groups, self.graph.problems)
+        return self._record(consistent(sides, self._policy.consistency))
 
     def vulnerability_free(self, at_least: str | None = None, *, second_opinion: str | None = None) -> Verdict:
         """Tell whether no dependency is affected by a known advisory.

@@ -11,6 +11,9 @@ from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.text import counted, did_you_mean
 from pytest_devsecops.dependencies.model import Graph, SourceKind
 
+#: The rule of the finding for a source that is asked for or looked for, and not there.
+MISSING_SOURCE = "missing-source"
+
 
 def of_kinds(graph: Graph, kinds: Collection[SourceKind]) -> Graph:
     """Return the part of ``graph`` that comes from sources of ``kinds``, with all its problems."""
@@ -84,4 +87,4 @@ def joined(graphs: Sequence[Graph]) -> Graph:
 
 def missing_source(subject: str, message: str, fix: str) -> Finding:
     """Return the finding for something that was asked for and is not there."""
-    return Finding("missing-source", subject, message, fix=fix, status=Status.UNVERIFIED)
+    return Finding(MISSING_SOURCE, subject, message, fix=fix, status=Status.UNVERIFIED)

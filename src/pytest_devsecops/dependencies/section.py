@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.dependencies.checks.aged import CooldownPolicy, read_cooldown_policy
 from pytest_devsecops.dependencies.checks.allowed import AllowPolicy, read_allow_policy
+from pytest_devsecops.dependencies.checks.consistent import ConsistencyPolicy, read_consistency_policy
 from pytest_devsecops.dependencies.checks.current import CurrencyPolicy, read_currency_policy
 from pytest_devsecops.dependencies.checks.hashed import HashPolicy, read_hash_policy
 from pytest_devsecops.dependencies.checks.licensed import LicencePolicy, read_licence_policy
@@ -35,6 +36,7 @@ class DependencyPolicy:
         cooldown: how old a release must be; the table ``cooldown``.
         currency: what counts as current; the table ``currency``.
         licences: which licences are accepted; the table ``licences``.
+        consistency: what may be installed beside what is locked; the table ``consistent``.
         startup_hooks: what may run at the start of Python; the table ``startup_hooks``.
         vulnerabilities: by which advisories, and from which severity on; the table ``vulnerabilities``.
     """
@@ -49,6 +51,7 @@ class DependencyPolicy:
     cooldown: CooldownPolicy = field(default_factory=CooldownPolicy)
     currency: CurrencyPolicy = field(default_factory=CurrencyPolicy)
     licences: LicencePolicy = field(default_factory=LicencePolicy)
+    consistency: ConsistencyPolicy = field(default_factory=ConsistencyPolicy)
     startup_hooks: HookPolicy = field(default_factory=HookPolicy)
     vulnerabilities: VulnerabilityPolicy = field(default_factory=VulnerabilityPolicy)
 
@@ -66,6 +69,7 @@ def read_section(reader: TableReader) -> DependencyPolicy:
         cooldown=read_cooldown_policy(reader),
         currency=read_currency_policy(reader),
         licences=read_licence_policy(reader),
+        consistency=read_consistency_policy(reader),
         startup_hooks=read_hook_policy(reader),
         vulnerabilities=read_vulnerability_policy(reader),
     )

@@ -81,7 +81,7 @@ def test_an_empty_environment_has_no_dependency_and_no_problem(
         ),
         pytest.param(
             {"url": "file:///src/a", "dir_info": {"editable": True}},
-            Origin(OriginKind.EDITABLE, "file:///src/a"),
+            Origin(OriginKind.EDITABLE, "file:///src/a", editable=True),
             (),
             id="editable",
         ),

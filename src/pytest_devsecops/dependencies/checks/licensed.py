@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from pytest_devsecops.core.decode import TableReader
 from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.verdict import Verdict
+from pytest_devsecops.dependencies.applying import applies, same_version
 from pytest_devsecops.dependencies.judging import judge_each, source_evidence
 from pytest_devsecops.dependencies.licences.expressions import Expression, parse, rule
 from pytest_devsecops.dependencies.licences.stated import Basis, Stated, read_licence
@@ -86,7 +85,7 @@ def licensed(graph: Graph, installed: Installed, policy: LicencePolicy) -> Verdi
         policy: the lists to judge by.
     """
     known = {one.name: one for one in installed.graph.dependencies}
-    absent = [one for one in graph.dependencies if one.licence is None and _excluded(one, installed.markers)]
+    absent = [one for one in graph.dependencies if one.licence is None and not applies(one, installed.markers)]
     subjects = [one for one in graph.dependencies if one not in absent]
     stated = {id(one): _stated(one, known, policy) for one in subjects}
     return judge_each(
@@ -130,16 +129,6 @@ def _read_override(entry: TableReader) -> Override:
     return override
 
 
-def _excluded(dependency: Dependency, markers: Mapping[str, str]) -> bool:
-    """Tell whether the dependency's marker keeps it out of the environment that has the metadata."""
-    if not dependency.marker:
-        return False
-    try:
-        return not Marker(dependency.marker).evaluate(dict(markers))
-    except InvalidMarker:
-        return False
-
-
 def _stated(dependency: Dependency, known: Mapping[str, Dependency], policy: LicencePolicy) -> Stated:
     override = policy.packages.get(dependency.name)
     there = known.get(dependency.name)
@@ -158,10 +147,7 @@ def _stated(dependency: Dependency, known: Mapping[str, Dependency], policy: Lic
 def _is_version_of(dependency: Dependency, there: Dependency) -> bool:
     if dependency.version is None:
         return lies_within(there, [SpecifierSet(dependency.specifier)]) is Answer.YES
-    try:
-        return Version(dependency.version) == Version(there.version or "")
-    except InvalidVersion:
-        return dependency.version == there.version
+    return same_version(dependency.version, there.version)
 
 
 def _judge(dependency: Dependency, stated: Stated, policy: LicencePolicy) -> Iterator[Finding]:

@@ -209,7 +209,7 @@ def _read_egg_link(link: Path) -> Installed:
     for egg in eggs:
         found = _read_egg(egg, project)
         if found.name == wanted:
-            return replace(found, origin=Origin(OriginKind.EDITABLE, project.as_uri()))
+            return replace(found, origin=Origin(OriginKind.EDITABLE, project.as_uri(), editable=True))
     raise MetadataError(f"points to {project}, which has no {link.stem}.egg-info")
 
 

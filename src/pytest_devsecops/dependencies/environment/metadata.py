@@ -106,7 +106,7 @@ def read_direct_url(file: Path) -> tuple[Origin, tuple[str, ...]]:
         return _vcs_origin(url, info["vcs_info"]), ()
     if "dir_info" in info:
         editable = info["dir_info"].get("editable") is True
-        return Origin(OriginKind.EDITABLE if editable else OriginKind.PATH, url), ()
+        return Origin(OriginKind.EDITABLE if editable else OriginKind.PATH, url, editable=editable), ()
     kind = OriginKind.PATH if url.startswith("file:") else OriginKind.URL
     return Origin(kind, url), _archive_hashes(info["archive_info"])
 

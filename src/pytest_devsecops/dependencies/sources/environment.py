@@ -104,6 +104,15 @@ def markers_of(graph: Graph, context: ReadContext) -> dict[str, str]:
     return marker_environment(find_layout(name, context))
 
 
+def needed_names(graph: Graph, context: ReadContext) -> frozenset[str]:
+    """Return the names that distributions of the environments of ``graph`` need there, installed or not."""
+    needed: set[str] = set()
+    for layout, listing in environments(graph, context):
+        parents, _ = _edges({one.name: one for one in listing.installed}, marker_environment(layout))
+        needed.update(parents)
+    return frozenset(needed)
+
+
 def marker_environment(layout: Layout) -> dict[str, str]:
     """Return the values of PEP 508 markers in an environment, as far as its layout tells them."""
     return {**{name: str(value) for name, value in default_environment().items()}, **layout.markers}
