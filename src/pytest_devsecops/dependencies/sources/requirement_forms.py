@@ -77,14 +77,16 @@ def read_requirement(text: str, folders: Sequence[Path]) -> Form:
     marker = _marker(condition.strip())
     if _is_url(body):
         return _from_url(body, frozenset(), marker, folders[0])
-    # pip makes the path normal first and takes the extras off then.
-    places = [_path_and_extras(os.path.normpath(folder.absolute() / body)) for folder in folders]
-    local = _local_path([Path(path) for path, _ in places], body)
-    if local is not None:
-        return _from_url(local.as_uri(), places[0][1], marker, folders[0])
+    path, extras = _path_and_extras(body)
+    if _looks_like_path(body) or is_archive(path):
+        # pip makes the path normal first and takes the extras off then.
+        places = [_path_and_extras(os.path.normpath(folder.absolute() / body)) for folder in folders]
+        local = _local_path([Path(place) for place, _ in places], body)
+        if local is not None:
+            return _from_url(local.as_uri(), places[0][1], marker, folders[0])
     form = read_pep508(body, folders[0])
     # What looks like extras at the end of an address counts as such to pip.
-    return replace(form, marker=marker, extras=places[0][1] or form.extras)
+    return replace(form, marker=marker, extras=extras or form.extras)
 
 
 def read_pep508(text: str, base: Path) -> Form:
