@@ -81,11 +81,11 @@ def test_time_grows_with_packages_and_edges_not_with_their_square() -> None:
         )
         roots = {f"group{number}": [Edge(number)] for number in range(5)}
         runs = []
-        for _ in range(3):
+        for _ in range(2):
             start = time.process_time()
             place(nodes, roots)
             runs.append(time.process_time() - start)
         return min(runs)
 
     # Ten times the packages may take ten times as long and a bit, not a hundred times.
-    assert seconds(20_000) < 30 * seconds(2_000)
+    assert seconds(10_000) < 30 * seconds(1_000)
