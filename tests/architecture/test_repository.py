@@ -12,6 +12,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 MAX_LINES = 300
+#: Cases stand side by side in a test file; that makes it longer than what it tests.
+MAX_TEST_LINES = 400
 MAX_FUNCTION_LINES = 45
 
 #: Written in pieces, so that this file does not contain what it looks for.
@@ -67,9 +69,13 @@ def test_the_patterns_find_what_they_are_for(text: str) -> None:
 
 def test_files_stay_short_enough_to_read() -> None:
     # Blank lines are not counted: they make a file longer, and easier to read.
-    lengths = {str(path.relative_to(REPOSITORY)): _filled_lines(path) for path in _python_files()}
-    too_long = {name: length for name, length in lengths.items() if length > MAX_LINES}
-    assert not too_long, f"at most {MAX_LINES} lines a file: split it by what it is about"
+    lengths = {path.relative_to(REPOSITORY).as_posix(): _filled_lines(path) for path in _python_files()}
+    too_long = {
+        name: length
+        for name, length in lengths.items()
+        if length > (MAX_TEST_LINES if name.startswith("tests/") else MAX_LINES)
+    }
+    assert not too_long, "too many lines: split the file by what it is about"
 
 
 def test_functions_stay_short_enough_to_read() -> None:
