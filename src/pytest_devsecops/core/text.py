@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 
@@ -53,6 +54,8 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return ``seconds`` in the largest unit that keeps it short: ``0.4s``, ``30m``, ``7d``."""
+    if not math.isfinite(seconds):
+        return str(seconds)
     for unit in ("w", "d", "h", "m"):
         size = _SECONDS[unit]
         if seconds >= size and seconds % size == 0:
