@@ -12,9 +12,6 @@ from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.dependencies.checks.consistent import own_names
 from pytest_devsecops.dependencies.family import Dependencies
 from pytest_devsecops.dependencies.model import Dependency, Graph, Origin, OriginKind, ReadContext, SourceReader
-    ReadContext,
-    SourceReader,
-)
 from pytest_devsecops.dependencies.section import DependencyPolicy
 from pytest_devsecops.dependencies.sources.environment import EnvironmentReader
 from pytest_devsecops.dependencies.sources.pyproject import PyprojectReader
