@@ -73,3 +73,19 @@ def test_pytests_strict_mode_is_content_with_us(suite: Suite) -> None:
     ran = suite.run()
     assert ran.exit_code == 0
     assert ran.statuses() == {"A-1": "met"}
+
+
+def test_the_advisories_that_the_checks_saw_are_named(suite: Suite) -> None:
+    suite.tests("""
+        @pytest.mark.security("A-1")
+        def test_a(devsecops):
+            used = {"source": "all.zip", "built": "2026-01-01", "sha256": "0", "count": 7}
+            assert devsecops.verdict("c", ok=True, examined=1, evidence={"advisories": used})
+    """)
+    assert suite.run().report["run"]["advisories"]["count"] == 7
+    assert suite.run("-n", "1", plugins=("xdist",)).report["run"]["advisories"]["count"] == 7
+
+
+def test_no_advisories_are_none(suite: Suite) -> None:
+    suite.tests('@pytest.mark.security("A-1")\ndef test_a(): pass')
+    assert suite.run().report["run"]["advisories"] is None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pytest_devsecops.core.records import TestRecord
 
 # Each tuple: the variable that tells the system, its name, and where it puts workflow, job and commit.
 _SYSTEMS = (
@@ -49,6 +52,16 @@ def commit_of(root: Path) -> tuple[str | None, bool | None]:
         return None, None
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     return commit.strip(), bool(changed.strip()) if changed is not None else None
+
+
+def advisories_of(records: Iterable[TestRecord]) -> Mapping[str, Any] | None:
+    """Return which advisories the run's checks used, as their evidence states it; None if none did.
+
+    It is taken from the verdicts and not from the file, because the checks may have run in other
+    processes, and what counts is what they saw.
+    """
+    used = (verdict["evidence"].get("advisories") for record in records for verdict in record.verdicts)
+    return next((one for one in used if isinstance(one, Mapping)), None)
 
 
 def _git(root: Path, *arguments: str) -> str | None:

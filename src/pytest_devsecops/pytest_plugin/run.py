@@ -191,6 +191,7 @@ class Run:
             dirty=dirty,
             ci=provenance.continuous_integration(),
             policy=self._policy.as_dict(),
+            advisories=provenance.advisories_of(records.values()),
         )
         return assess(
             self._requirements.values(),
