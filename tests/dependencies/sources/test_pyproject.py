@@ -139,10 +139,20 @@ def test_a_file_that_is_not_toml_is_an_error(read: Read) -> None:
     assert caught.value.place == "pyproject.toml:1"
 
 
-def test_declarations_that_only_setup_py_has_are_a_problem(read: Read) -> None:
-    (problem,) = read("[build-system]\nrequires = []\n", setup_DOT_py="").problems
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("setup_DOT_py", "", True),
+        ("setup_DOT_cfg", "[options]\ninstall_requires = a\n", True),
+        ("setup_DOT_cfg", "[flake8]\n", False),
+    ],
+)
+def test_declarations_that_only_setuptools_reads_are_a_problem(
+    read: Read, name: str, content: str, *, told: bool
+) -> None:
+    graph = read("[build-system]\nrequires = []\n", **{name: content})
 
-    assert "setup.py" in problem.message
+    assert [name.replace("_DOT_", ".") in problem.message for problem in graph.problems] == [True] * told
 
 
 def test_files_that_setuptools_reads_are_read_and_named(read: Read) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -188,13 +189,22 @@ def _check_legacy(project: Mapping[str, Any], tools: TableReader, found: Declara
     """Note declarations in files that only running them would read."""
     if project or tools.has("poetry"):
         return
-    legacy = [name for name in ("setup.py", "setup.cfg") if (found.document.path.parent / name).is_file()]
+    folder = found.document.path.parent
+    legacy = [
+        name
+        for name, declares in (("setup.py", ""), ("setup.cfg", r"(?m)^\[options"))
+        if _holds(folder / name, declares)
+    ]
     if legacy:
         found.problem(
             found.document.name,
-            f"it has no [project], and what {' and '.join(legacy)} declares is not read",
+            f"it has no [project], and what stands in {' and '.join(legacy)} is not read",
             "move the metadata to [project], or name a lock file or environment in `sources`",
         )
+
+
+def _holds(path: Path, pattern: str) -> bool:
+    return path.is_file() and re.search(pattern, path.read_text(encoding="utf-8", errors="replace")) is not None
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
