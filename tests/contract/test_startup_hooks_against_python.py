@@ -117,3 +117,13 @@ def test_the_namespace_packages_of_setuptools_are_recognised(tmp_path: Path) -> 
         assert not recognise(line.replace("importlib.machinery", "evil.machinery"), tmp_path / "a.pth", lambda _: None)
         assert not recognise(f"{line};import os", tmp_path / "a.pth", lambda _: None)
         assert not recognise(line.replace("'google'", "print(1)", 1), tmp_path / "a.pth", lambda _: None)
+
+
+def test_a_known_hook_is_not_recognised_if_its_module_is_found_earlier_on_the_path(tmp_path: Path) -> None:
+    site = running_layout().site_dirs[0]
+    if not (site / "distutils-precedence.pth").is_file():
+        pytest.skip("needs setuptools in this environment")
+    (line,) = path_lines(site / "distutils-precedence.pth")
+    assert recognise(line.text, site / "distutils-precedence.pth", lambda _: "setuptools", [tmp_path])
+    (tmp_path / "_distutils_hack.py").touch()
+    assert not recognise(line.text, site / "distutils-precedence.pth", lambda _: "setuptools", [tmp_path])

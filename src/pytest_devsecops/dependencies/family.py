@@ -184,7 +184,7 @@ class Dependencies:
         """
         graph = self._environment()
         compared = [compare(listing.installed, layout) for layout, listing in environments(graph, self._context)]
-        return self._record(untampered(graph, compared))
+        return self._record(untampered(graph, compared, self._context.shown))
 
     def free_of_startup_hooks(self) -> Verdict:
         """Tell whether nothing runs at every start of Python that is neither known nor accepted.
@@ -194,7 +194,7 @@ class Dependencies:
         """
         graph = self._environment()
         found = [search(listing.installed, layout) for layout, listing in environments(graph, self._context)]
-        return self._record(free_of_startup_hooks(graph, found, self._policy.startup_hooks))
+        return self._record(free_of_startup_hooks(graph, found, self._policy.startup_hooks, self._context.shown))
 
     def consistent(self) -> Verdict:
         """Tell whether what is declared, what is locked and what is installed are the same.

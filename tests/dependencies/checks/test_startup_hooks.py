@@ -58,11 +58,11 @@ def test_a_path_file_that_runs_code_is_violated_though_its_distribution_lists_it
     assert rules(verdict) == [("violated", "startup-hook", "litellm_init.pth")]
     (found,) = verdict.findings
     assert found.message.startswith(
-        "litellm_init.pth of litellm 1.82.8, runs at every start of Python: import os, subprocess, sys; "
+        "litellm_init.pth of litellm 1.82.8 runs at every start of Python: import os, subprocess, sys; "
     )
     assert "uninstall litellm" in found.fix
     assert found.location is not None
-    assert found.location.line == 1
+    assert str(found.location) == ".venv/lib/python3.11/site-packages/litellm_init.pth:1"
     assert found.detail["sha256"] == hashlib.sha256(ATTACK.encode()).hexdigest()
 
 
@@ -178,7 +178,7 @@ def test_an_environment_that_is_not_there_is_unverified(check: Check) -> None:
 
 
 def test_no_environment_is_nothing_examined() -> None:
-    verdict = free_of_startup_hooks(Graph(), [], HookPolicy())
+    verdict = free_of_startup_hooks(Graph(), [], HookPolicy(), str)
     assert verdict.status is Status.UNVERIFIED
     assert "no folders" in verdict.summary
 

@@ -211,14 +211,34 @@ def test_scripts_beside_the_site_folder_are_inside(environment: FakeEnvironment,
     assert untampered().status is Status.VIOLATED
 
 
-def test_an_editable_installation_is_listed_and_not_judged(environment: FakeEnvironment, untampered: Check) -> None:
-    environment.install("a")
-    environment.install("mine", direct_url={"url": "file:///src/mine", "dir_info": {"editable": True}})
-    (environment.site / "mine.py").write_text("changed\n")
+def test_the_sources_of_an_editable_installation_are_listed_as_not_compared(
+    environment: FakeEnvironment, untampered: Check
+) -> None:
+    editable = {"url": "file:///src/mine", "dir_info": {"editable": True}}
+    environment.install("mine", files={"mine.pth": "/src/mine\n"}, direct_url=editable)
     verdict = untampered()
     assert verdict.status is Status.MET
-    assert verdict.examined["distributions"] == 1
-    assert verdict.evidence["editable, so without hashes"] == ["mine 1.0"]
+    assert verdict.evidence["editable, so with sources that have no hashes"] == ["mine 1.0"]
+
+
+def test_a_distribution_that_calls_itself_editable_is_compared_all_the_same(
+    environment: FakeEnvironment, untampered: Check, rules: Rules
+) -> None:
+    environment.install("mine", direct_url={"url": "file:///src/mine", "dir_info": {"editable": True}})
+    (environment.site / "mine.py").write_text("changed\n")
+    assert rules(untampered()) == [("violated", "file-changed", "mine 1.0")]
+
+
+def test_a_development_link_of_old_has_nothing_to_compare(
+    environment: FakeEnvironment, untampered: Check, tmp_path: Path
+) -> None:
+    environment.install("a")
+    (tmp_path / "old" / "old.egg-info").mkdir(parents=True)
+    (tmp_path / "old" / "old.egg-info" / "PKG-INFO").write_text("Name: old\nVersion: 0.1\n")
+    (environment.site / "old.egg-link").write_text(f"{tmp_path / 'old'}\n.")
+    verdict = untampered()
+    assert verdict.status is Status.MET
+    assert verdict.evidence["editable, so with sources that have no hashes"] == ["old 0.1"]
 
 
 @pytest.mark.usefixtures("environment")

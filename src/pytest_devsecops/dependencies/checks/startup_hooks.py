@@ -14,8 +14,9 @@ Known hooks of setuptools, virtualenv, coverage and pytest-cov are recognised by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -62,29 +63,32 @@ def read_hook_policy(reader: TableReader) -> HookPolicy:
     return HookPolicy(allow)
 
 
-def free_of_startup_hooks(graph: Graph, found: Sequence[Startup], policy: HookPolicy) -> Verdict:
+def free_of_startup_hooks(
+    graph: Graph, found: Sequence[Startup], policy: HookPolicy, shown: Callable[[Path], str]
+) -> Verdict:
     """Judge what runs at the start.
 
     Args:
         graph: the environments, as sources.
         found: what each of them runs.
         policy: what is accepted.
+        shown: how a path is written in findings and evidence.
     """
     hooks = [hook for one in found for hook in one.hooks]
     accepted = {id(hook): reason for hook in hooks if (reason := _accepted(hook, policy))}
     folders = sum(one.folders for one in found)
     path_files = sum(one.path_files for one in found)
-    findings = [_finding(hook) for hook in hooks if id(hook) not in accepted]
+    findings = [_finding(hook, shown) for hook in hooks if id(hook) not in accepted]
     return Verdict(
         NAME,
-        in_order([*findings, *(problem for one in found for problem in _unreadable(one)), *graph.problems]),
+        in_order([*findings, *(problem for one in found for problem in _unreadable(one, shown)), *graph.problems]),
         examined={"folders": folders, "from": graph.place},
         summary=f"nothing unknown runs at the start of {graph.place}: {counted(path_files, '.pth file')} read",
         evidence={
             "sources": source_evidence(graph),
             ".pth files": path_files,
             "accepted": [
-                {"file": str(hook.file), "sha256": hook.sha256, "because": accepted[id(hook)]}
+                {"file": shown(hook.file), "sha256": hook.sha256, "because": accepted[id(hook)]}
                 for hook in hooks
                 if id(hook) in accepted
             ],
@@ -134,15 +138,15 @@ def _is_of(hook: Hook, allowed: AllowedHook) -> bool:
     return lies_within(Dependency(hook.owner, hook.owner_version), [allowed.versions]) is Answer.YES
 
 
-def _finding(hook: Hook) -> Finding:
+def _finding(hook: Hook, shown: Callable[[Path], str]) -> Finding:
     name, line = hook.file.name, hook.lines[0] if hook.lines else None
-    owner = f" of {hook.owner} {hook.owner_version}" if hook.owner else ", which no distribution lists unchanged"
+    owner = f" of {hook.owner} {hook.owner_version}" if hook.owner else ", which no distribution lists unchanged,"
     entry = f'{{ file = "{name}", sha256 = "{hook.sha256}", reason = "…" }}'
     if line is None:
-        message = f"{name}{owner}, is imported at every start of Python"
+        message = f"{name}{owner} is imported at every start of Python"
     else:
         more = f" and {counted(len(hook.lines) - 1, 'more line')}" if len(hook.lines) > 1 else ""
-        message = f"{name}{owner}, runs at every start of Python: {_short(line.text)}{more}"
+        message = f"{name}{owner} runs at every start of Python: {_short(line.text)}{more}"
     remove = f"uninstall {hook.owner}" if hook.owner else "delete it"
     return Finding(
         "startup-hook",
@@ -150,7 +154,7 @@ def _finding(hook: Hook) -> Finding:
         message,
         fix=f"read what it does; {remove}, or accept it with an entry of `allow` in "
         f"[tool.devsecops.dependencies.startup_hooks]: {entry}",
-        location=Location(str(hook.file), line.number if line else None),
+        location=Location(shown(hook.file), line.number if line else None),
         detail=_detail(hook),
     )
 
@@ -163,14 +167,14 @@ def _detail(hook: Hook) -> dict[str, Any]:
     }
 
 
-def _unreadable(startup: Startup) -> Iterator[Finding]:
+def _unreadable(startup: Startup, shown: Callable[[Path], str]) -> Iterator[Finding]:
     for path, reason in startup.unreadable:
         yield Finding(
             "startup-hook-unreadable",
             path.name,
-            f"{path} cannot be read, and may run code at the start of Python: {reason}",
+            f"{shown(path)} cannot be read, and may run code at the start of Python: {reason}",
             fix="let the tests run as a user who may read it",
-            location=Location(str(path)),
+            location=Location(shown(path)),
             status=Status.UNVERIFIED,
         )
 

@@ -8,8 +8,9 @@ their number is in the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pytest_devsecops.core.findings import Finding, Location, Status
 from pytest_devsecops.core.text import counted
@@ -101,38 +102,39 @@ _RULES = {
 }
 
 
-def untampered(graph: Graph, compared: Sequence[Integrity]) -> Verdict:
+def untampered(graph: Graph, compared: Sequence[Integrity], shown: Callable[[Path], str]) -> Verdict:
     """Judge what was compared.
 
     Args:
         graph: the environments, as sources.
         compared: the comparison of each.
+        shown: how a path is written in findings.
     """
     facts = [fact for one in compared for fact in one.facts]
     distributions = sum(one.compared for one in compared)
     files = sum(one.hashed for one in compared)
     return Verdict(
         NAME,
-        in_order([*_findings(facts), *graph.problems]),
+        in_order([*_findings(facts, shown), *graph.problems]),
         examined={"distributions": distributions, "files": files, "from": graph.place},
         summary=f"{counted(files, 'file')} of {counted(distributions, 'distribution')} in {graph.place} are unchanged",
         evidence={
             "sources": source_evidence(graph),
-            "editable, so without hashes": [name for one in compared for name in one.editable],
+            "editable, so with sources that have no hashes": [name for one in compared for name in one.editable],
             "compiled files without a hash": sum(one.bytecode for one in compared),
             "in no distribution": [name for one in compared for name in one.unowned],
         },
     )
 
 
-def _findings(facts: Iterable[FileFact]) -> list[Finding]:
+def _findings(facts: Iterable[FileFact], shown: Callable[[Path], str]) -> list[Finding]:
     groups: dict[tuple[Deviation, str, str], list[FileFact]] = {}
     for fact in facts:
         groups.setdefault((fact.deviation, fact.subject, fact.note), []).append(fact)
-    return [_finding(group) for group in groups.values()]
+    return [_finding(group, shown) for group in groups.values()]
 
 
-def _finding(group: Sequence[FileFact]) -> Finding:
+def _finding(group: Sequence[FileFact], shown: Callable[[Path], str]) -> Finding:
     first = group[0]
     rule = _RULES[first.deviation]
     files = [fact.file for fact in group if fact.file]
@@ -141,7 +143,7 @@ def _finding(group: Sequence[FileFact]) -> Finding:
         first.subject,
         _message(rule, first, files),
         fix=rule.fix,
-        location=Location(str(first.place)),
+        location=Location(shown(first.place)),
         status=rule.status,
         detail={"files": files},
     )

@@ -66,7 +66,8 @@ class Integrity:
     Attributes:
         compared: how many distributions have a list that was compared.
         hashed: how many files were hashed.
-        editable: subjects that are installed from their sources, which no hash can know.
+        editable: subjects that are installed from their sources. What their list has is compared like
+            any other (a wheel could call itself editable); of the sources nobody keeps hashes.
         bytecode: how many compiled files have no recorded hash, and were not compared.
         unowned: top-level names in the site folders that no distribution lists.
         facts: the deviations.
@@ -84,7 +85,8 @@ def compare(installed: Sequence[Installed], layout: Layout) -> Integrity:
     """Hash every listed file of ``installed``, and look for code beside them that nobody lists."""
     editable = [one for one in installed if one.project is not None]
     records = [read_record(one) for one in installed]
-    judged = [one for one in records if one.installed.project is None]
+    # What setup.py develop leaves has no list at all.
+    judged = [one for one in records if not (one.installed.is_legacy and one.installed.project is not None)]
     facts = [fact for record in judged for fact in _list_facts(record)]
     # Hashing releases the interpreter's lock, and reading waits for the disk.
     with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 2)) as pool:

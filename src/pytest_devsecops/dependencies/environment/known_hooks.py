@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 #: Whole lines by their SHA-256: the distribution that brings them, and the module that they import.
@@ -34,7 +34,8 @@ _PATH_ONLY = frozenset(
 )
 
 #: ``import _virtualenv``, and the SHA-256 of that module in releases of virtualenv from 20.0 on.
-_VIRTUALENV_LINE = "import _virtualenv"
+_VIRTUALENV_MODULE = "_virtualenv"
+_VIRTUALENV_LINE = f"import {_VIRTUALENV_MODULE}"
 _VIRTUALENV = frozenset(
     {
         "684b8c07932ba4a84ac2e5ae9afe49ef04e92bac3d8d4191d455cf09d093e5fc",
@@ -81,34 +82,48 @@ _NAMESPACE_LINE = re.compile(
 OwnerOf = Callable[[Path], str | None]
 
 
-def recognise(line: str, file: Path, owner_of: OwnerOf) -> str:
+def recognise(line: str, file: Path, owner_of: OwnerOf, earlier: Sequence[Path] = ()) -> str:
     """Return what a line of a ``.pth`` file is if it is known to do no harm, else an empty string.
 
     Args:
         line: the whole line, without the space at its end.
         file: the ``.pth`` file.
         owner_of: tells whose file something is.
+        earlier: folders that Python searches for modules before the one that has the file.
     """
     digest = hashlib.sha256(line.encode()).hexdigest()
-    if digest in _OF_A_DISTRIBUTION:
-        distribution, module = _OF_A_DISTRIBUTION[digest]
-        package = file.parent / module / "__init__.py"
-        intact = owner_of(file) == distribution == owner_of(package)
-        return f"the hook of {distribution}, unchanged" if intact else ""
     if digest in _PATH_ONLY:
         return "easy_install's order of sys.path"
     if _NAMESPACE_LINE.fullmatch(line):
         return "setuptools' namespace package"
+    if digest in _OF_A_DISTRIBUTION:
+        distribution, module = _OF_A_DISTRIBUTION[digest]
+        package = file.parent / module / "__init__.py"
+        known = owner_of(file) == distribution == owner_of(package)
+        reason = f"the hook of {distribution}, unchanged"
+    else:
+        module, reason, known = _by_its_text(line, file.parent)
+    return reason if known and not _found_in(earlier, module) else ""
+
+
+def _by_its_text(line: str, site: Path) -> tuple[str, str, bool]:
+    """Return the module that a line imports, what it is, and whether its whole text is known."""
     if line == _VIRTUALENV_LINE:
-        return "virtualenv's patch of distutils" if _is_virtualenv(file.parent) else ""
+        return _VIRTUALENV_MODULE, "virtualenv's patch of distutils", _is_virtualenv(site)
     finder = _FINDER_LINE.fullmatch(line)
-    if finder is not None and _is_finder(file.parent, finder["module"]):
-        return "setuptools' editable installation"
-    return ""
+    if finder is None:
+        return "", "", False
+    return finder["module"], "setuptools' editable installation", _is_finder(site, finder["module"])
+
+
+def _found_in(folders: Sequence[Path], module: str) -> bool:
+    """Tell whether one of ``folders`` has a module of this name, which would be imported instead."""
+    names = (path.name for folder in folders for path in folder.glob(f"{module}*"))
+    return any(name.partition(".")[0] == module and not name.endswith(".pth") for name in names)
 
 
 def _is_virtualenv(site: Path) -> bool:
-    text = _only_module(site, "_virtualenv")
+    text = _only_module(site, _VIRTUALENV_MODULE)
     return text is not None and hashlib.sha256(text).hexdigest() in _VIRTUALENV
 
 

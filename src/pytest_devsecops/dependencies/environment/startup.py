@@ -100,7 +100,7 @@ def search(installed: Sequence[Installed], layout: Layout) -> Startup:
         try:
             if file.suffix == ".pth":
                 number += 1
-                hook = _path_file_hook(file, owners)
+                hook = _path_file_hook(file, owners, _earlier(file.parent, layout))
             else:
                 hook = _hook(file, file.read_bytes(), owners)
         except OSError as error:
@@ -113,6 +113,12 @@ def search(installed: Sequence[Installed], layout: Layout) -> Startup:
 
 def _searched(layout: Layout) -> tuple[Path, ...]:
     return tuple(folder for folder in dict.fromkeys([*layout.site_dirs, *layout.at_start]) if folder.is_dir())
+
+
+def _earlier(site: Path, layout: Layout) -> tuple[Path, ...]:
+    """Return the folders from which a module is imported before one in ``site`` of the same name is."""
+    before = layout.site_dirs[: layout.site_dirs.index(site)]
+    return tuple(folder for folder in dict.fromkeys([*layout.at_start, *before]) if folder != site)
 
 
 def _candidates(layout: Layout, unreadable: list[tuple[Path, str]]) -> Iterator[Path]:
@@ -138,11 +144,11 @@ def _module_files(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _path_file_hook(file: Path, owners: _Owners) -> Hook | None:
+def _path_file_hook(file: Path, owners: _Owners, earlier: Sequence[Path]) -> Hook | None:
     running = [line for line in path_lines(file) if line.executes]
     if not running:
         return None
-    known = [recognise(line.text, file, owners.name_of) for line in running]
+    known = [recognise(line.text, file, owners.name_of, earlier) for line in running]
     strange = tuple(line for line, why in zip(running, known, strict=True) if not why)
     return _hook(file, file.read_bytes(), owners, strange, tuple(dict.fromkeys(why for why in known if why)))
 
