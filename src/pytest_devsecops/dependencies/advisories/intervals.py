@@ -95,7 +95,11 @@ def contains(interval: Interval, key: Key) -> bool:
 
 def contains_any(intervals: Iterable[Interval], key: Key) -> bool:
     """Tell whether the version at ``key`` lies in one of the intervals."""
-    return any(contains(interval, key) for interval in intervals)
+    # A plain loop: a generator would cost more than most of the comparisons.
+    for interval in intervals:  # noqa: SIM110 - see above
+        if contains(interval, key):
+            return True
+    return False
 
 
 def _event_key(event: Event) -> tuple[int, Key]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -16,9 +17,8 @@ from pytest_devsecops.dependencies.model import Dependency, Graph, SourceKind
 from pytest_devsecops.dependencies.ranges import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked about a package: one version, or what a range allows."""
+class Question(NamedTuple):
+    """What is asked about a package: one version, or what a range allows. A tuple, to hash fast."""
 
     name: str
     version: str | None = None
@@ -80,7 +80,9 @@ def look_up(graph: Graph, path: Path, *, shown: str = "") -> Lookup:
         with open_index(path) as index:
             entries = index.entries({question.name for question in questions})
             answers = {
-                question: found for question in questions if (found := _ask(question, entries.get(question.name, ())))
+                question: found
+                for question in questions
+                if question.name in entries and (found := _ask(question, entries[question.name]))
             }
             advisories = index.advisories(entry.row for found in answers.values() for entry, _ in found)
             info = index.info

@@ -100,7 +100,8 @@ def _candidates(affected: Affected, allowed: SpecifierSet) -> Iterator[Version]:
     yield _FIRST
     texts = [specifier.version.removesuffix(".*") for specifier in allowed]
     texts.extend(bound for interval in affected.intervals for bound in interval[:2] if bound is not None)
-    versions = {order(text)[1] for text in texts if is_ordered(text)}
+    # Not a set of versions: 0 and 0.0 are equal, yet what comes after `0.*` and after `0.0.*` differs.
+    versions = [order(text)[1] for text in dict.fromkeys(texts) if is_ordered(text)]
     zeros = max((len(version.release) for version in versions), default=0)
     for version in versions:
         yield from _lower_ends(version, zeros)
