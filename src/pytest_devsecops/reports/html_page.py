@@ -60,11 +60,6 @@ def render(report: Report) -> str:
     )
 
 
-def public_text() -> str:
-    """Return what stands in every page: a secret that occurs in it cannot be told from it."""
-    return "".join(_asset(name) for name in ("report.html", "report.css", *_SCRIPTS))
-
-
 def _asset(name: str) -> str:
     from importlib import resources
 
