@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pytest_devsecops.dependencies.model import Graph, ReadContext, SourceReader
+from pytest_devsecops.dependencies.sources.pyproject import PyprojectReader
+from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsReader
 
 ReadAsset = Callable[..., Graph]
 LOCKS = Path(__file__).parents[2] / "assets" / "locks"
@@ -35,3 +37,31 @@ def read_text(tmp_path: Path) -> Callable[[SourceReader, str], Graph]:
         return reader.read(path, ReadContext(tmp_path))
 
     return read
+
+
+@pytest.fixture
+def read_files(tmp_path: Path) -> Callable[[dict[str, str]], Graph]:
+    """Writes files by path and reads the first as a requirements file; the root is the test's folder."""
+
+    def read(files: dict[str, str]) -> Graph:
+        _write(tmp_path, files)
+        return RequirementsReader().read(tmp_path / next(iter(files)), ReadContext(tmp_path))
+
+    return read
+
+
+@pytest.fixture
+def read_toml(tmp_path: Path) -> Callable[..., Graph]:
+    """Writes a ``pyproject.toml``, and other files by path, and reads the former."""
+
+    def read(content: str, others: dict[str, str] | None = None) -> Graph:
+        _write(tmp_path, {"pyproject.toml": content, **(others or {})})
+        return PyprojectReader().read(tmp_path / "pyproject.toml", ReadContext(tmp_path))
+
+    return read
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")

@@ -11,7 +11,6 @@ from pytest_devsecops.dependencies.model import (
     Dependency,
     Graph,
     OptionName,
-    OriginKind,
     ReadContext,
     SourceError,
     SourceKind,
@@ -21,20 +20,6 @@ from pytest_devsecops.dependencies.sources.requirements_txt import RequirementsR
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 Read = Callable[..., Graph]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    """Write files by path and read the first; the project's root is the test's folder."""
-
-    def run(files: dict[str, str]) -> Graph:
-        for name, content in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-        return RequirementsReader().read(tmp_path / next(iter(files)), ReadContext(tmp_path))
-
-    return run
 
 
 def named(graph: Graph, name: str) -> Dependency:
@@ -70,8 +55,8 @@ sqlparse==0.5 \\
 """
 
 
-def test_comments_of_resolvers_tell_parents_and_what_is_direct(read: Read) -> None:
-    graph = read({"requirements.txt": PIP_TOOLS})
+def test_comments_of_resolvers_tell_parents_and_what_is_direct(read_files: Read) -> None:
+    graph = read_files({"requirements.txt": PIP_TOOLS})
 
     assert {one.name: (one.direct, one.parents) for one in graph.dependencies} == {
         "asgiref": (False, ("django", "django-cors")),
@@ -82,8 +67,8 @@ def test_comments_of_resolvers_tell_parents_and_what_is_direct(read: Read) -> No
     assert graph.sources[0].kind is SourceKind.LOCK
 
 
-def test_reasons_on_one_line_and_the_projects_own_name_are_understood(read: Read) -> None:
-    graph = read(
+def test_reasons_on_one_line_and_the_projects_own_name_are_understood(read_files: Read) -> None:
+    graph = read_files(
         {
             "requirements.txt": (
                 "a==1    # via own\nb==1  # via a, c\nc==1 # via -r one.in, -r two.in\n"
@@ -118,22 +103,22 @@ def test_reasons_on_one_line_and_the_projects_own_name_are_understood(read: Read
     ],
 )
 def test_a_file_is_a_lock_if_it_leaves_no_choice(
-    read: Read, content: str, kind: SourceKind, *, direct: bool | None
+    read_files: Read, content: str, kind: SourceKind, *, direct: bool | None
 ) -> None:
-    graph = read({"requirements.txt": content, "pyproject.toml": '[project]\nname = "own"\n'})
+    graph = read_files({"requirements.txt": content, "pyproject.toml": '[project]\nname = "own"\n'})
 
     assert graph.sources[0].kind is kind
     assert {one.direct for one in graph.dependencies} <= {direct}
 
 
-def test_all_files_of_a_tree_have_one_kind(read: Read) -> None:
-    graph = read({"requirements.txt": "-r pinned.txt\nb\n", "pinned.txt": "a==1\n"})
+def test_all_files_of_a_tree_have_one_kind(read_files: Read) -> None:
+    graph = read_files({"requirements.txt": "-r pinned.txt\nb\n", "pinned.txt": "a==1\n"})
 
     assert {one.kind for one in graph.sources} == {SourceKind.DECLARATION}
 
 
-def test_a_file_that_is_included_twice_counts_once(read: Read) -> None:
-    graph = read(
+def test_a_file_that_is_included_twice_counts_once(read_files: Read) -> None:
+    graph = read_files(
         {
             "requirements.txt": "-r one.txt\n-r two.txt\n",
             "one.txt": "-r base.txt\n",
@@ -156,66 +141,15 @@ def test_a_file_that_is_included_twice_counts_once(read: Read) -> None:
         ("a==1\n-c constraints.txt\n", True),
     ],
 )
-def test_one_hash_makes_pip_ask_for_all(read: Read, content: str, *, checking: bool) -> None:
-    graph = read({"requirements.txt": content, "constraints.txt": "b==1 --hash=sha256:aa\n"})
+def test_one_hash_makes_pip_ask_for_all(read_files: Read, content: str, *, checking: bool) -> None:
+    graph = read_files({"requirements.txt": content, "constraints.txt": "b==1 --hash=sha256:aa\n"})
 
     assert {one.hash_checking for one in graph.sources} == {checking}
 
 
-def test_demanding_and_forbidding_hashes_is_an_error(read: Read) -> None:
+def test_demanding_and_forbidding_hashes_is_an_error(read_files: Read) -> None:
     with pytest.raises(SourceError, match="exclude each other"):
-        read({"requirements.txt": "--require-hashes\n--no-require-hashes\na\n"})
-
-
-@pytest.mark.parametrize(
-    ("constraints", "version", "specifier", "hashes"),
-    [
-        ("a==1.5\n", "1.5", "==1.5,>=1", ()),
-        ("a<2\na!=1.3\n", None, "!=1.3,<2,>=1", ()),
-        ("A --hash=sha256:aa\n", None, ">=1", ("sha256:aa",)),
-        ("a==1.5; python_version < '3'\n", None, ">=1", ()),
-        ("a==1.5; python_version > '3'\n", "1.5", "==1.5,>=1", ()),
-        ("b==1.5\n", None, ">=1", ()),
-    ],
-)
-def test_constraints_narrow_where_they_apply(
-    read: Read, constraints: str, version: str | None, specifier: str, hashes: tuple[str, ...]
-) -> None:
-    graph = read({"requirements.txt": "-c constraints.txt\na>=1\n", "constraints.txt": constraints})
-
-    one = named(graph, "a")
-    assert (one.version, one.specifier, one.hashes) == (version, specifier, hashes)
-    assert graph.problems == ()
-
-
-def test_a_constraint_with_an_address_says_where_it_comes_from(read: Read) -> None:
-    graph = read(
-        {
-            "requirements.txt": "-c constraints.txt\na\n",
-            "constraints.txt": "a @ https://files.example/a-1.5-py3-none-any.whl\n",
-        }
-    )
-
-    one = named(graph, "a")
-    assert (one.origin.kind, one.version) == (OriginKind.URL, "1.5")
-
-
-@pytest.mark.parametrize(
-    ("requirement", "constraint", "cause"),
-    [
-        ("a==1", "a==2", "no version"),
-        ("a==1", "a>1", "no version"),
-        ("a==1 --hash=sha256:aa", "a==1 --hash=sha256:bb", "hashes"),
-    ],
-)
-def test_a_constraint_that_contradicts_its_requirement_is_a_problem(
-    read: Read, requirement: str, constraint: str, cause: str
-) -> None:
-    graph = read({"requirements.txt": f"-c c.txt\n{requirement}\n", "c.txt": f"{constraint}\n"})
-
-    (problem,) = graph.problems
-    assert cause in problem.message
-    assert str(problem.location) == "requirements.txt:2"
+        read_files({"requirements.txt": "--require-hashes\n--no-require-hashes\na\n"})
 
 
 @pytest.mark.parametrize(
@@ -231,8 +165,8 @@ def test_a_constraint_that_contradicts_its_requirement_is_a_problem(
         ("-f ./one -f ./two\n", "./two"),
     ],
 )
-def test_what_pip_silently_ignores_is_a_problem(read: Read, content: str, ignored: str) -> None:
-    graph = read({"requirements.txt": content, "more.txt": "", "pyproject.toml": '[project]\nname = "own"\n'})
+def test_what_pip_silently_ignores_is_a_problem(read_files: Read, content: str, ignored: str) -> None:
+    graph = read_files({"requirements.txt": content, "more.txt": "", "pyproject.toml": '[project]\nname = "own"\n'})
 
     (problem,) = graph.problems
     assert ignored in problem.message
@@ -247,8 +181,8 @@ def test_what_pip_silently_ignores_is_a_problem(read: Read, content: str, ignore
         ("./nameless", "nameless"),
     ],
 )
-def test_what_has_no_name_is_called_by_its_address_and_is_a_problem(read: Read, line: str, name: str) -> None:
-    graph = read({"requirements.txt": f"{line}\n", "nameless/setup.py": ""})
+def test_what_has_no_name_is_called_by_its_address_and_is_a_problem(read_files: Read, line: str, name: str) -> None:
+    graph = read_files({"requirements.txt": f"{line}\n", "nameless/setup.py": ""})
 
     assert [one.name for one in graph.dependencies] == [name]
     (problem,) = graph.problems
@@ -269,8 +203,10 @@ def test_what_has_no_name_is_called_by_its_address_and_is_a_problem(read: Read, 
         ("thing @ https://files.example/other-1.5.tar.gz", "thing", None),
     ],
 )
-def test_files_and_file_names_give_names_and_versions(read: Read, line: str, name: str, version: str | None) -> None:
-    graph = read(
+def test_files_and_file_names_give_names_and_versions(
+    read_files: Read, line: str, name: str, version: str | None
+) -> None:
+    graph = read_files(
         {
             "requirements.txt": f"{line}\n",
             "local/pyproject.toml": '[project]\nname = "Local_One"\n',
@@ -283,8 +219,8 @@ def test_files_and_file_names_give_names_and_versions(read: Read, line: str, nam
     assert graph.problems == ()
 
 
-def test_paths_start_at_the_root_or_else_beside_the_file_that_was_named(read: Read) -> None:
-    graph = read(
+def test_paths_start_at_the_root_or_else_beside_the_file_that_was_named(read_files: Read) -> None:
+    graph = read_files(
         {
             "service/requirements.txt": "-e ./inner\n-e ./outer\n",
             "service/inner/pyproject.toml": '[project]\nname = "inner"\n',
@@ -310,14 +246,14 @@ def test_paths_start_at_the_root_or_else_beside_the_file_that_was_named(read: Re
         ("", ""),
     ],
 )
-def test_an_entry_names_its_index_only_if_no_other_place_is_asked(read: Read, options: str, url: str) -> None:
-    graph = read({"requirements.txt": f"a\n{options}"})
+def test_an_entry_names_its_index_only_if_no_other_place_is_asked(read_files: Read, options: str, url: str) -> None:
+    graph = read_files({"requirements.txt": f"a\n{options}"})
 
     assert named(graph, "a").origin.url == url
 
 
-def test_options_have_their_places_wherever_they_stand(read: Read) -> None:
-    graph = read(
+def test_options_have_their_places_wherever_they_stand(read_files: Read) -> None:
+    graph = read_files(
         {
             "requirements.txt": "-r sub/more.txt\n--trusted-host files.example\n",
             "sub/more.txt": "\n-f wheels\n--pre --no-binary=:all:\n",
@@ -333,12 +269,14 @@ def test_options_have_their_places_wherever_they_stand(read: Read) -> None:
     ]
 
 
-def test_a_module_of_the_project_that_hides_the_parser_is_named(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_of_the_project_that_hides_the_parser_is_named(
+    read_files: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delitem(sys.modules, "requirements.requirement", raising=False)
     monkeypatch.setitem(sys.modules, "requirements", types.ModuleType("requirements"))
 
     with pytest.raises(SourceError, match="requirements-parser"):
-        read({"requirements.txt": "a @ git+https://git.example/a.git\n"})
+        read_files({"requirements.txt": "a @ git+https://git.example/a.git\n"})
 
 
 def test_a_locale_decodes_what_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
