@@ -162,7 +162,8 @@ class TableReader:
         """Refuse every key that nobody asked for, with the nearest one that exists."""
         for key in self._table:
             if key not in self._known:
-                self.problem(key, f"unknown key; {did_you_mean(key, self._known)}")
+                # Not through `problem`, to which an empty key means the table itself.
+                self._problems.append(f"{self.key_path(key)}: unknown key; {did_you_mean(key, self._known)}")
 
     def _value(self, key: str, kind: type[T], *, required: bool = False) -> T | None:
         self._known.add(key)
