@@ -12,7 +12,7 @@ from pytest_devsecops.dependencies.licences.expressions import Both, Choice, Ter
         ("mit", "MIT"),
         ("MIT or apache-2.0", "Apache-2.0 OR MIT"),
         ("MIT AND (BSD-3-Clause OR ISC)", "(BSD-3-Clause OR ISC) AND MIT"),
-        ("((MIT))", "MIT"),
+        ("(MIT)", "MIT"),
         ("MIT OR MIT", "MIT"),
         ("GPL-2.0", "GPL-2.0-only"),
         ("GPL-2.0+", "GPL-2.0-or-later"),
