@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pytest_devsecops.core.redaction import without_credentials
 from pytest_devsecops.dependencies.model import OptionName, OriginKind, ReadContext, SourceError
@@ -119,11 +121,18 @@ def _comparable(entry: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
+#: The pip that the reader follows; an environment may have an older one.
+_NEW_PIP = "26.3"
+
+
 @pytest.fixture(scope="session")
-def pip_oracle() -> Iterator[PipOracle]:
-    """The running interpreter's pip."""
-    pytest.importorskip("pip", reason="pip is the oracle of this test and is not installed here")
-    oracle = PipOracle()
+def pip_oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipOracle]:
+    """The running interpreter's pip, or a new one if that is too old."""
+    try:
+        new_enough = Version(metadata.version("pip")) >= Version(_NEW_PIP)
+    except metadata.PackageNotFoundError:
+        new_enough = False
+    oracle = PipOracle(None if new_enough else _installed(f"pip>={_NEW_PIP}", tmp_path_factory.mktemp("new-pip")))
     yield oracle
     oracle.close()
 
@@ -131,14 +140,17 @@ def pip_oracle() -> Iterator[PipOracle]:
 @pytest.fixture(scope="session")
 def old_pip_oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipOracle]:
     """A pip of 2024, the first that refuses what PEP 440 and PEP 508 refuse."""
-    site = tmp_path_factory.mktemp("old-pip")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), "pip==24.1"]
+    oracle = PipOracle(_installed("pip==24.1", tmp_path_factory.mktemp("old-pip")))
+    yield oracle
+    oracle.close()
+
+
+def _installed(requirement: str, site: Path) -> Path:
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), requirement]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
-        message = f"an older pip cannot be installed here: {done.stderr}"
+        message = f"{requirement}, the oracle of this test, cannot be installed here: {done.stderr}"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    oracle = PipOracle(site)
-    yield oracle
-    oracle.close()
+    return site

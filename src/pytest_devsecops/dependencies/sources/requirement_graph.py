@@ -22,11 +22,11 @@ from pytest_devsecops.dependencies.model import (
     SourceRead,
     unreadable,
 )
+from pytest_devsecops.dependencies.sources.declarations import dependency_of
 from pytest_devsecops.dependencies.sources.project_name import project_name
 from pytest_devsecops.dependencies.sources.requirement_comments import Reasons, reasons_in
 from pytest_devsecops.dependencies.sources.requirement_constraints import Hashed, constrained
 from pytest_devsecops.dependencies.sources.requirement_tree import Entry, Tree, read_tree
-from pytest_devsecops.dependencies.sources.specifiers import exact_version
 
 #: The indexes and the like that, where there is only one index and none of these, leave no other choice.
 _OTHER_PLACES = (OptionName.EXTRA_INDEX_URL, OptionName.FIND_LINKS, OptionName.NO_INDEX)
@@ -77,7 +77,9 @@ def _dependencies(tree: Tree, context: ReadContext, problems: list[Finding]) -> 
             Hashed(entry.form, entry.hashes),
             constraints.get(canonicalize_name(entry.form.name or ""), ()),
         )
-        dependency = _dependency(entry, wanted, index, context)
+        dependency = dependency_of(wanted.form, hashes=wanted.hashes, location=entry.location, context=context)
+        if dependency.origin.kind is OriginKind.INDEX:
+            dependency = replace(dependency, origin=replace(dependency.origin, url=index))
         if contradiction:
             fix = "make the requirement and its constraint agree"
             problems.append(unreadable(dependency.subject, contradiction, fix=fix, location=entry.location))
@@ -85,26 +87,6 @@ def _dependencies(tree: Tree, context: ReadContext, problems: list[Finding]) -> 
             problems.append(_nameless(dependency, entry.location))
         found.append(dependency)
     return _with_reasons(found, [entry for entry in tree.entries if not entry.constraint], context)
-
-
-def _dependency(entry: Entry, wanted: Hashed, index: str, context: ReadContext) -> Dependency:
-    form = wanted.form
-    origin = form.origin
-    if origin.kind is OriginKind.INDEX:
-        origin = replace(origin, url=index)
-    elif origin.kind in (OriginKind.PATH, OriginKind.EDITABLE):
-        origin = replace(origin, url=context.shown(Path(origin.url)))
-    return Dependency(
-        name=canonicalize_name(form.name) if form.name else origin.url,
-        version=exact_version(form.specifier) or form.version,
-        specifier=str(form.specifier),
-        origin=origin,
-        hashes=wanted.hashes,
-        extras=frozenset(canonicalize_name(extra) for extra in form.extras),
-        marker=str(form.marker or ""),
-        location=entry.location,
-        source=entry.location.path,
-    )
 
 
 def _with_reasons(found: Sequence[Dependency], entries: Sequence[Entry], context: ReadContext) -> list[Dependency]:
