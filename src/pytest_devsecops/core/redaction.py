@@ -251,16 +251,17 @@ def json_escaped(text: str) -> str:
 def _strings_in(value: object) -> set[str]:
     """Return every string of a JSON value, keys too."""
     found: set[str] = set()
-    rest = [value]
+    rest: list[Any] = [[value]]
     while rest:
-        item = rest.pop()
-        if isinstance(item, str):
-            found.add(item)
-        elif isinstance(item, dict):
-            found.update(item)
-            rest.extend(item.values())
-        elif isinstance(item, list):
-            rest.extend(item)
+        container = rest.pop()
+        if isinstance(container, dict):
+            found.update(container)
+            container = container.values()
+        for item in container:
+            if isinstance(item, str):
+                found.add(item)
+            elif isinstance(item, dict | list):
+                rest.append(item)
     return found
 
 

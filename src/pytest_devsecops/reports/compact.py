@@ -7,6 +7,7 @@ whose order the ``layout`` tells, and every text and every open object is a numb
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Callable, Mapping
 from operator import itemgetter
@@ -39,14 +40,18 @@ _RECORDS: dict[str, Any] = {
 
 _Encode = Callable[[Any], Any]
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
-def compact(report: Report) -> dict[str, Any]:
-    """Return ``{"layout": …, "pool": […], "requirements": [[…], …]}``, those not met first."""
+
+def compact(report: Report) -> str:
+    """Return ``{"requirements": [[…], …], "layout": …, "pool": […]}`` as JSON, those not met first."""
     layout = _layout()
     pool = _Pool()
     row = _encoder("requirement", layout, pool)
-    rows = [row(requirement) for requirement in ordered(report["requirements"])]
-    return {"layout": layout, "pool": pool.values, "requirements": rows}
+    # Each row becomes text at once: ten thousand nested lists would keep the garbage collector busy.
+    rows = [_JSON.encode(row(requirement)) for requirement in ordered(report["requirements"])]
+    rest = f'"layout":{_JSON.encode(layout)},"pool":{_JSON.encode(pool.values)}'
+    return f'{{"requirements":[{",".join(rows)}],{rest}}}'
 
 
 class _Pool:

@@ -31,6 +31,8 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return ``visible(text)`` with every run of white space as one space."""
+    if text.isprintable() and "  " not in text:
+        return text.strip()
     return " ".join(visible(text).split())
 
 
