@@ -13,7 +13,7 @@ from pytest_devsecops.dependencies.advisories.index import Entry, IndexInfo, ope
 from pytest_devsecops.dependencies.advisories.matcher import judge_range, judge_version
 from pytest_devsecops.dependencies.advisories.model import Advisory, AdvisoryError, Affected
 from pytest_devsecops.dependencies.advisories.versions import point
-from pytest_devsecops.dependencies.model import Dependency, Graph, SourceKind
+from pytest_devsecops.dependencies.model import Dependency, Graph, OptionName, SourceKind
 from pytest_devsecops.dependencies.ranges import Answer
 
 
@@ -50,6 +50,7 @@ class Lookup:
         error: why it cannot be used.
         hits: the advisories that concern each question; a question without any is not in it.
         known: everything that the file says about each package that has a hit.
+        prereleases: whether a source asks for pre-releases, as pip's ``--pre`` does.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Lookup:
     error: AdvisoryError | None = None
     hits: Mapping[Question, tuple[Hit, ...]] = field(default_factory=dict)
     known: Mapping[str, tuple[Affected, ...]] = field(default_factory=dict)
+    prereleases: bool = False
 
 
 def question_of(dependency: Dependency) -> Question:
@@ -76,13 +78,15 @@ def look_up(graph: Graph, path: Path, *, shown: str = "") -> Lookup:
     """
     questions = dict.fromkeys(question_of(dependency) for dependency in graph.dependencies)
     place = shown or str(path)
+    prereleases = any(option.name is OptionName.PRE for option in graph.options)
     try:
         with open_index(path) as index:
             entries = index.entries({question.name for question in questions})
             answers = {
                 question: found
                 for question in questions
-                if question.name in entries and (found := _ask(question, entries[question.name]))
+                if question.name in entries
+                and (found := _ask(question, entries[question.name], prereleases=prereleases))
             }
             advisories = index.advisories(entry.row for found in answers.values() for entry, _ in found)
             info = index.info
@@ -93,7 +97,7 @@ def look_up(graph: Graph, path: Path, *, shown: str = "") -> Lookup:
         for question, found in answers.items()
     }
     known = {question.name: tuple(entry.affected for entry in entries[question.name]) for question in hits}
-    return Lookup(place, info, hits=hits, known=known)
+    return Lookup(place, info, hits=hits, known=known, prereleases=prereleases)
 
 
 def decided_by_pins(graph: Graph) -> frozenset[Dependency]:
@@ -116,16 +120,19 @@ def decided_by_pins(graph: Graph) -> frozenset[Dependency]:
     )
 
 
-def _ask(question: Question, entries: Iterable[Entry]) -> list[tuple[Entry, Answer]]:
+def _ask(question: Question, entries: Iterable[Entry], *, prereleases: bool) -> list[tuple[Entry, Answer]]:
     if question.version is not None:
         version = point(question.version)
-        answers = ((entry, judge_version(entry.affected, version)) for entry in entries)
+        answers = [(entry, judge_version(entry.affected, version)) for entry in entries]
     else:
         allowed = _specifiers(question.specifier)
-        answers = (
-            (entry, Answer.UNKNOWN if allowed is None else judge_range(entry.affected, allowed)) for entry in entries
-        )
+        answers = [(entry, _judge(entry, allowed, prereleases=prereleases)) for entry in entries]
     return [(entry, answer) for entry, answer in answers if answer is not Answer.NO]
+
+
+def _judge(entry: Entry, allowed: SpecifierSet | None, *, prereleases: bool) -> Answer:
+    """Judge a range; one that cannot be read allows nobody knows what."""
+    return Answer.UNKNOWN if allowed is None else judge_range(entry.affected, allowed, prereleases=prereleases)
 
 
 def _specifiers(text: str) -> SpecifierSet | None:

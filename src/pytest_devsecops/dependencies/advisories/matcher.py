@@ -30,17 +30,26 @@ def judge_version(affected: Affected, version: Point) -> Answer:
     return Answer.NO
 
 
-def judge_range(affected: Affected, allowed: SpecifierSet) -> Answer:
+def judge_range(affected: Affected, allowed: SpecifierSet, *, prereleases: bool = False) -> Answer:
     """Tell whether a range allows a version that is affected.
 
     Every version that PEP 440 can write may exist, so ``!=4.2.9`` does not take away the chance of a
-    4.2.9.post1; pre-releases count, since installers take them where nothing else is left.
+    4.2.9.post1. If nothing but pre-releases is shared, they count where installers would take them
+    (PEP 440, "Handling of pre-releases"): if they are asked for, or if no final release is known that
+    the range allows. So ``==4.2.*`` is free of what 4.2 repaired.
+
+    Args:
+        affected: what an advisory says about the package.
+        allowed: the range.
+        prereleases: whether they are asked for besides, as by pip's ``--pre``.
     """
-    if any(_allows(allowed, text) for text in affected.versions if is_ordered(text)):
+    listed = [order(text)[1] for text in affected.versions if is_ordered(text)]
+    ends = (one for one in _lower_ends(affected, allowed) if contains_any(affected.intervals, order(str(one))))
+    shared = [one for one in (*listed, *ends) if allowed.contains(one, prereleases=True)]
+    if any(not one.is_prerelease for one in shared):
         return Answer.YES
-    for version in _candidates(affected, allowed):
-        if contains_any(affected.intervals, order(str(version))) and _allows(allowed, version):
-            return Answer.YES
+    if shared and (prereleases or allowed.prereleases or not _has_final(affected, allowed)):
+        return Answer.YES
     return Answer.UNKNOWN if affected.doubt else Answer.NO
 
 
@@ -64,13 +73,20 @@ def smallest_fix(concerned: Iterable[Affected], version: str, others: Iterable[A
     return best or next(iter(repaired), None)
 
 
-def smallest_lower_bound(concerned: Iterable[Affected], allowed: SpecifierSet) -> str | None:
-    """Return the smallest version from which on the range allows nothing affected; None if there is none."""
+def smallest_lower_bound(
+    concerned: Iterable[Affected], allowed: SpecifierSet, *, prereleases: bool = False
+) -> str | None:
+    """Return the smallest version from which on the range allows nothing affected; None if there is none.
+
+    See ``judge_range`` for the arguments.
+    """
     needed = list(concerned)
     ends = sorted({end for one in needed for end in _ends(one) if is_ordered(end)}, key=order)
     for end in ends:
         raised = allowed & SpecifierSet(f">={Version(end).public}")
-        if _allows(allowed, end) and all(judge_range(one, raised) is Answer.NO for one in needed):
+        if allowed.contains(end, prereleases=True) and all(
+            judge_range(one, raised, prereleases=prereleases) is Answer.NO for one in needed
+        ):
             return end
     return None
 
@@ -87,27 +103,32 @@ def _ends(affected: Affected) -> Iterator[str]:
             yield interval.upper
 
 
-def _allows(allowed: SpecifierSet, version: str | Version) -> bool:
-    return allowed.contains(version, prereleases=True)
+def _has_final(affected: Affected, allowed: SpecifierSet) -> bool:
+    """Tell whether the advisory names a final release that the range allows, such as the fixing one."""
+    bounds = (bound for interval in affected.intervals for bound in interval[:2] if bound is not None)
+    versions = (order(text)[1] for text in bounds if is_ordered(text))
+    return any(not one.is_prerelease and allowed.contains(one) for one in versions)
 
 
-def _candidates(affected: Affected, allowed: SpecifierSet) -> Iterator[Version]:
-    """Yield versions of which one is both affected and allowed, if any version is.
+def _lower_ends(affected: Affected, allowed: SpecifierSet) -> Iterator[Version]:
+    """Yield versions of which one is both affected and allowed, if any version is; the same for final ones.
 
     Both sets are made of finitely many stretches, so what they share begins at the lower end of one
     of them: at a bound itself, or at the least version above a bound that is excluded.
     """
-    yield _FIRST
     texts = [specifier.version.removesuffix(".*") for specifier in allowed]
     texts.extend(bound for interval in affected.intervals for bound in interval[:2] if bound is not None)
     # Not a set of versions: 0 and 0.0 are equal, yet what comes after `0.*` and after `0.0.*` differs.
     versions = [order(text)[1] for text in dict.fromkeys(texts) if is_ordered(text)]
     zeros = max((len(version.release) for version in versions), default=0)
-    for version in versions:
-        yield from _lower_ends(version, zeros)
+    for end in (_FIRST, *(end for version in versions for end in _ends_at(version, zeros))):
+        yield end
+        if end.is_prerelease:
+            post = f".post{end.post}" if end.post is not None else ""
+            yield Version(f"{end.base_version}{post}")  # the first final release from there on
 
 
-def _lower_ends(version: Version, zeros: int) -> Iterator[Version]:
+def _ends_at(version: Version, zeros: int) -> Iterator[Version]:
     """Yield every version at which a stretch can begin that a specifier with ``version`` bounds."""
     public = version.public
     release = ".".join(str(number) for number in version.release)
