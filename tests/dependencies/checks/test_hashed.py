@@ -39,7 +39,7 @@ def test_strong_hashes_and_full_commits_are_met(lock: Lock, dependency: Dependen
 @pytest.mark.parametrize(
     ("dependency", "rule", "message"),
     [
-        (Dependency("django", "4.2"), "no-hash", "django 4.2 has no hash for it"),
+        (Dependency("django", "4.2"), "no-hash", "django 4.2 has no hash"),
         (
             Dependency("django", "4.2", artifacts=(Artifact("a.whl", hashes=(SHA256,)), Artifact("a.zip"))),
             "no-hash",
@@ -70,7 +70,7 @@ def test_strong_hashes_and_full_commits_are_met(lock: Lock, dependency: Dependen
         (
             Dependency("tool", "1", origin=Origin(OriginKind.URL, "https://files.example/tool-1.zip")),
             "no-hash",
-            "tool 1 has no hash for it",
+            "tool 1 has no hash",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_the_user_reads_the_remedy(lock: Lock) -> None:
     assert hashed(graph, HashPolicy()).explain().splitlines() == [
         "violated: dependencies.hashed",
         "  examined: 1 dependency, from requirements.txt",
-        "  - django 4.2 has no hash for it (requirements.txt:1) [no-hash]",
+        "  - django 4.2 has no hash (requirements.txt:1) [no-hash]",
         "    fix: lock the project with hashes (`pip-compile --generate-hashes`, uv, Poetry, PDM, Pipenv)",
     ]
 

@@ -150,11 +150,25 @@ def test_an_unknown_origin_is_unverified(lock: Lock, policy: Decode) -> None:
     ]
 
 
+def test_a_source_that_names_no_index_is_told_once_for_all_its_dependencies(lock: Lock, policy: Decode) -> None:
+    graph = lock(from_index("django", ""), from_index("flask", ""), name="requirements.txt")
+    (found,) = from_trusted_sources(graph, policy(POLICY).origins).findings
+    assert found.status is Status.UNVERIFIED
+    assert found.message == (
+        "requirements.txt does not name the index that its dependencies come from; nobody knows the installer's default"
+    )
+    assert found.fix == (
+        'name it in the source, or write `default_index = "https://…"` in [tool.devsecops.dependencies.origins]'
+    )
+
+
 def test_a_default_index_that_nobody_names_is_unverified_until_the_policy_names_it(
     lock: Lock, policy: Decode, rules: Rules
 ) -> None:
     graph = lock(from_index("django", ""), name="requirements.txt")
-    assert rules(from_trusted_sources(graph, policy(POLICY).origins)) == [("unverified", "index-unknown", "django 1")]
+    assert rules(from_trusted_sources(graph, policy(POLICY).origins)) == [
+        ("unverified", "index-unknown", "requirements.txt")
+    ]
     named = policy(f'{POLICY}default_index = "{PUBLIC}"').origins
     assert from_trusted_sources(graph, named).status is Status.MET
     other = policy(f'{POLICY}default_index = "https://other.example/simple"').origins
@@ -240,7 +254,9 @@ def test_an_unencrypted_index_is_violated_though_it_is_listed(lock: Lock, policy
 
 def test_no_index_and_no_links_leaves_nowhere_to_come_from(lock: Lock, policy: Decode, rules: Rules) -> None:
     graph = lock(from_index("django", ""), name="requirements.txt", options=[option(OptionName.NO_INDEX)])
-    assert rules(from_trusted_sources(graph, policy(POLICY).origins)) == [("unverified", "index-unknown", "django 1")]
+    assert rules(from_trusted_sources(graph, policy(POLICY).origins)) == [
+        ("unverified", "index-unknown", "requirements.txt")
+    ]
 
 
 def test_paths_and_editables_can_be_allowed_each(lock: Lock, policy: Decode, rules: Rules) -> None:

@@ -99,8 +99,8 @@ def _judge(dependency: Dependency, policy: HashPolicy, paths: Paths, *, installe
         fix = "name the lock file that it was installed from in `sources`"
         yield _finding("hash-unknown", dependency, message, fix, paths, Status.UNVERIFIED)
     else:
-        files = f"{len(weak)} of {counted(len(found), 'file')}" if dependency.artifacts else "it"
-        yield _finding("no-hash", dependency, f"has no hash for {files}", _LOCK_FIX, paths)
+        files = f" for {len(weak)} of {counted(len(found), 'file')}" if dependency.artifacts else ""
+        yield _finding("no-hash", dependency, f"has no hash{files}", _LOCK_FIX, paths)
 
 
 def _judge_vcs(dependency: Dependency, policy: HashPolicy, paths: Paths) -> Iterator[Finding]:

@@ -146,8 +146,7 @@ class _Judge:
             yield from self._from_private_index(one, asked, reserved[0])
             return
         if "" in asked or not asked:
-            message = f"comes from the installer's default index, which {one.source or 'the source'} does not name"
-            yield self._finding("index-unknown", one, message, _add("default_index"), Status.UNVERIFIED)
+            yield self._index_unknown(one)
         # What an option names is told once, at the option.
         options = set() if one.origin.url else {option.value for option in self._graph.options}
         for url in filter(None, asked):
@@ -159,6 +158,17 @@ class _Judge:
                 message = f"comes from the index {url}, which is not trusted"
                 yield self._finding("untrusted-index", one, message, _add("indexes"))
             yield from self._insecure(one, [url])
+
+    def _index_unknown(self, one: Dependency) -> Finding:
+        """Return the same finding for every dependency of a source: naming the index settles all of them."""
+        source = one.source or self._graph.place
+        return Finding(
+            "index-unknown",
+            source,
+            f"{source} does not name the index that its dependencies come from; nobody knows the installer's default",
+            fix=f'name it in the source, or write `default_index = "https://…"` in {_TABLE}',
+            status=Status.UNVERIFIED,
+        )
 
     def _from_private_index(self, one: Dependency, asked: list[str], index: Address) -> Iterator[Finding]:
         others = [url for url in asked if _read(url) != index]
