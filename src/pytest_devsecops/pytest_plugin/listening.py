@@ -7,34 +7,22 @@ from typing import Any
 
 import pytest
 
+from pytest_devsecops.pytest_plugin.carried import ATTRIBUTE, LOSSES, WORKER_KEY, Losses
 from pytest_devsecops.pytest_plugin.hookspecs import REGISTRATION_HOOKS
 from pytest_devsecops.pytest_plugin.waking import STARTED, awake, wake
 
-#: The attribute of a test report that carries what we know of the test, as one JSON string.
-ATTRIBUTE = "devsecops_record"
-#: The key under which an xdist worker sends its inventory.
-WORKER_KEY = "devsecops_inventory"
-#: The name under which the listener is registered.
-LISTENER = "devsecops-listener"
-
 
 class Listener:
-    """Hears reports, lost workers and late plugins for one session.
-
-    Attributes:
-        failed_collectors: node ids of what could not be collected.
-        lost_workers: how many xdist workers ended without sending their inventory.
-    """
+    """Hears reports, lost workers and late plugins for one session."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self.failed_collectors: list[str] = []
-        self.lost_workers = 0
+        self._losses = config.stash[LOSSES] = Losses()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note modules that could not be collected: their tests are missing."""
         if report.failed:
-            self.failed_collectors.append(report.nodeid)
+            self._losses.failed_collectors.append(report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the results of tests that claim a requirement."""
@@ -49,7 +37,7 @@ class Listener:
         if WORKER_KEY in sent:
             wake(self._config).received(json.loads(sent[WORKER_KEY]))
         elif not sent:
-            self.lost_workers += 1
+            self._losses.workers += 1
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Refuse registrations that come too late to be heard."""

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_devsecops.pytest_plugin import hookspecs, options
 from pytest_devsecops.pytest_plugin.fixtures import dependencies, devsecops
-from pytest_devsecops.pytest_plugin.listening import LISTENER, Listener
+from pytest_devsecops.pytest_plugin.listening import Listener
 from pytest_devsecops.pytest_plugin.waking import CURRENT, STARTED, awake, has_reason_to_wake, wake
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def pytest_addhooks(pluginmanager: PluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and the listener for hooks that do not know their config."""
     options.register_markers(config)
-    config.pluginmanager.register(Listener(config), LISTENER)
+    config.pluginmanager.register(Listener(config), "devsecops-listener")
 
 
 @pytest.hookimpl(tryfirst=True)

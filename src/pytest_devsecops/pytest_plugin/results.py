@@ -11,7 +11,7 @@ import pytest
 
 from pytest_devsecops.core.findings import WORST_FIRST, Status
 from pytest_devsecops.core.records import TestRecord
-from pytest_devsecops.pytest_plugin.listening import ATTRIBUTE
+from pytest_devsecops.pytest_plugin.carried import ATTRIBUTE
 from pytest_devsecops.pytest_plugin.recording import Attempt
 
 _STRICT_XPASS = "[XPASS(strict)]"

@@ -23,9 +23,9 @@ from pytest_devsecops.dependencies.model import SourceReader
 from pytest_devsecops.policy.model import Policy
 from pytest_devsecops.policy.reading import read_policy
 from pytest_devsecops.pytest_plugin import options, provenance
+from pytest_devsecops.pytest_plugin.carried import LOSSES, WORKER_KEY
 from pytest_devsecops.pytest_plugin.claiming import Claims
 from pytest_devsecops.pytest_plugin.gate import reasons_to_fail, unmet
-from pytest_devsecops.pytest_plugin.listening import LISTENER, WORKER_KEY, Listener
 from pytest_devsecops.pytest_plugin.recording import Recorder
 from pytest_devsecops.pytest_plugin.results import Results, attach
 from pytest_devsecops.pytest_plugin.selection import describe
@@ -170,16 +170,15 @@ class Run:
         return self.recorder.note(verdict)
 
     def _assess(self, session: pytest.Session) -> Assessment:
-        listener = self._config.pluginmanager.get_plugin(LISTENER)
-        assert isinstance(listener, Listener)  # noqa: S101 - registered by the plugin itself
+        losses = self._config.stash[LOSSES]
         records = self.results.records()
         inventory = self._inventory()
         selection = describe(
             session,
             inventory,
             set(records) - set(self.results.crashed),
-            failed_collectors=listener.failed_collectors,
-            lost_workers=listener.lost_workers,
+            failed_collectors=losses.failed_collectors,
+            lost_workers=losses.workers,
         )
         commit, dirty = provenance.commit_of(self._config.rootpath) if self._settings.gated else (None, None)
         info = RunInfo(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_devsecops.core.redaction import Redactor, SecretLeakError
+from pytest_devsecops.core.errors import DevSecOpsError
+from pytest_devsecops.core.redaction import Redactor
 from pytest_devsecops.reports.model import Report, ReportFormat
+from pytest_devsecops.reports.writing import write_whole
 
 
 def write_reports(report: Report, targets: Mapping[Path, ReportFormat], redactor: Redactor) -> list[str]:
@@ -21,19 +22,7 @@ def write_reports(report: Report, targets: Mapping[Path, ReportFormat], redactor
         text = format_.render(report)
         try:
             redactor.refuse(text, str(path))
-            _write(path, text)
-        except OSError as error:
-            failures.append(f"the report {path} could not be written: {error.strerror or error}")
-        except SecretLeakError as error:
+            write_whole(path, text)
+        except DevSecOpsError as error:
             failures.append(str(error))
     return failures
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
