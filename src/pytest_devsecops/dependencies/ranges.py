@@ -40,6 +40,19 @@ def parse_specifier(text: str) -> SpecifierSet:
         raise ValueError(msg) from None
 
 
+def can_compare_ranges() -> bool:
+    """Tell whether the installed packaging computes with ranges (26.3 and newer)."""
+    return hasattr(SpecifierSet, "to_range")
+
+
+def names_prerelease(specifiers: SpecifierSet) -> bool:
+    """Tell whether a range names a pre-release, so that it has pre-releases at all."""
+    try:
+        return bool(specifiers.prereleases)
+    except InvalidVersion:  # packaging before 26 reads what ``===`` compares as text
+        return False
+
+
 def lies_within(dependency: Dependency, ranges: Sequence[SpecifierSet]) -> Answer:
     """Tell whether every version that ``dependency`` may have is in one of ``ranges``.
 
@@ -51,7 +64,7 @@ def lies_within(dependency: Dependency, ranges: Sequence[SpecifierSet]) -> Answe
     if any(not str(one) for one in ranges):
         return Answer.YES
     if dependency.version is not None:
-        return _any_of(_has(one, dependency.version, prereleases=bool(one.prereleases)) for one in ranges)
+        return _any_of(_has(one, dependency.version, prereleases=names_prerelease(one)) for one in ranges)
     declared = _declared(dependency)
     return Answer.UNKNOWN if declared is None else _is_within(declared, ranges)
 
@@ -63,8 +76,8 @@ def _is_within(declared: SpecifierSet, ranges: Sequence[SpecifierSet]) -> Answer
         return Answer.YES
     # A declaration that names a pre-release asks for them, and a range that names none has none. One
     # that names none gets final releases, and only those are compared.
-    final = not declared.prereleases
-    outer = [_range(one, final=final) for one in ranges if one.prereleases or final]
+    final = not names_prerelease(declared)
+    outer = [_range(one, final=final) for one in ranges if names_prerelease(one) or final]
     inner = _range(declared, final=final)
     known = [one for one in outer if one is not None]
     if inner is None or len(known) < len(outer):
@@ -130,7 +143,7 @@ def _ordered(one: Specifier) -> str:
 
 def _range(specifiers: SpecifierSet, *, final: bool = False) -> VersionRange | None:
     """Return the set of (final) versions, or None where packaging cannot compute with them (before 26.3)."""
-    if not hasattr(specifiers, "to_range"):
+    if not can_compare_ranges():
         return None
     return SpecifierSet(str(specifiers), prereleases=False if final else None).to_range()
 

@@ -31,7 +31,7 @@ from pytest_devsecops.dependencies.judging import Paths, judge_each
 from pytest_devsecops.dependencies.merging import normalised_group
 from pytest_devsecops.dependencies.model import Dependency, Graph, OriginKind
 from pytest_devsecops.dependencies.names import NameTable, normalised_pattern
-from pytest_devsecops.dependencies.ranges import Answer, lies_within, may_be_in, parse_specifier
+from pytest_devsecops.dependencies.ranges import Answer, can_compare_ranges, lies_within, may_be_in, parse_specifier
 
 NAME = "dependencies.allowed"
 
@@ -182,13 +182,16 @@ class _Lists:
             verb = f"may become a version that is denied{said} ({rule.versions})"
         else:
             verb = f"is denied{said}"
-        pin = f"choose a version outside of {rule.versions}, or " if str(rule.versions) else ""
-        remove = f"use {rule.instead} instead" if rule.instead else self._paths.removal(dependency.name)
+        remedies = [
+            _upgrade(dependency) if not certain else "",
+            f"choose a version outside of {rule.versions}" if str(rule.versions) else "",
+            f"use {rule.instead} instead" if rule.instead else self._paths.removal(dependency.name),
+        ]
         return Finding(
             "denied" if certain else "denial-unknown",
             dependency.subject,
             f"{dependency.subject} {verb}{because}{self._paths.why(dependency.name)}",
-            fix=pin + remove,
+            fix=", or ".join(remedy for remedy in remedies if remedy),
             location=dependency.location,
             status=Status.VIOLATED if certain else Status.UNVERIFIED,
             detail=self._detail(dependency, rule),
@@ -204,6 +207,7 @@ class _Lists:
             verb = f"cannot be compared with the allow list, which has {clearances}"
         owners = " or ".join(dict.fromkeys(rule.owner for rule in named if rule.owner))
         remedies = [
+            _upgrade(dependency) if not certain else "",
             "use what is cleared" if named else "",
             f"ask {owners} for clearance" if owners else "have it added to `allow`",
             self._paths.removal(dependency.name),
@@ -254,6 +258,13 @@ def _origin_in(rule: Rule, dependency: Dependency) -> Answer:
 def _groups(dependency: Dependency) -> frozenset[str]:
     """Return the normalised groups; one without a name, which no rule has, if the source says nothing."""
     return frozenset(map(normalised_group, dependency.groups)) or frozenset({""})
+
+
+def _upgrade(dependency: Dependency) -> str:
+    """Return the remedy where an old packaging is the reason why a range cannot be judged."""
+    if dependency.version is not None or can_compare_ranges():
+        return ""
+    return "upgrade packaging to 26.3, which can compare ranges"
 
 
 def _clearance(rule: Rule) -> str:
