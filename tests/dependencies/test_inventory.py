@@ -24,7 +24,10 @@ EVERY = tuple(SourceKind)
 
 @dataclass(frozen=True)
 class NameReader:
-    """Reads files whose lines are names of dependencies; ``-r FILE`` includes another, ``!`` cannot be read."""
+    """Reads files whose lines are names of dependencies.
+
+    ``-r FILE`` includes another file, ``-c FILE`` uses its limits, and ``!`` cannot be read.
+    """
 
     name: str
     patterns: tuple[str, ...]
@@ -40,10 +43,13 @@ class NameReader:
         lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else ["installed"]
         if "!" in lines:
             raise SourceError("is no good", place=f"{shown}:1", remedy="make it good")
-        names = [line for line in lines if line and not line.startswith("-r ")]
+        names = [line for line in lines if line and not line.startswith(("-r ", "-c "))]
         read = SourceRead(shown, self.name, self.kind, count=len(names), included_by=included_by)
         graph = Graph(tuple(Dependency(name, "1", source=shown) for name in names), (read,))
         for line in lines:
+            if line.startswith("-c "):
+                constraints = context.shown(path.parent / line.removeprefix("-c "))
+                graph += Graph(sources=(SourceRead(constraints, self.name, self.kind, included_by=shown),))
             if line.startswith("-r ") and not included_by:
                 graph += self._graph(path.parent / line.removeprefix("-r "), context, shown)
         return graph
@@ -117,6 +123,13 @@ def test_a_source_that_another_one_includes_is_counted_once(inventory: Inventory
     files(lists__base_txt="base", lists__dev_txt="dev\n-r base.txt")
     graph = inventory.chosen(("lists/*.txt",), EVERY, ())
     assert sorted(names(graph)) == ["base", "dev"]
+
+
+def test_a_file_of_limits_is_no_source_of_its_own(inventory: Inventory, files: Files) -> None:
+    files(lists__limits_txt="never-asked-for", lists__prod_txt="prod\n-c limits.txt")
+    graph = inventory.chosen((), EVERY, ())
+    assert names(graph) == ["prod"]
+    assert graph.place == "lists/prod.txt, lists/limits.txt"
 
 
 def test_what_two_sources_include_stands_once(inventory: Inventory, files: Files) -> None:

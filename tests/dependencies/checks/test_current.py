@@ -162,6 +162,12 @@ def test_old_index_data_is_not_believed(lock: Lock, policy: Decode, as_of: date 
     assert verdict.status is (Status.UNVERIFIED if rule else Status.MET)
 
 
+@pytest.mark.parametrize(("day", "status"), [(23, Status.MET), (22, Status.VIOLATED)])
+def test_a_release_may_be_exactly_as_old_as_the_limit(lock: Lock, day: int, status: Status) -> None:
+    data = data_of(uploaded=datetime(2025, 11, day, 23, 59, tzinfo=UTC))
+    assert current(lock(DJANGO), POLICY, data, max_age=YEAR, today=TODAY).status is status
+
+
 def test_statuses_can_be_accepted_and_dependencies_excepted(lock: Lock, policy: Decode) -> None:
     accepting = policy('[currency]\naccept = ["deprecated"]').currency
     assert current(lock(DJANGO), accepting, data_of("deprecated"), max_age=None, today=TODAY).status is Status.MET
@@ -181,7 +187,8 @@ def test_looking_at_nothing_is_unverified(lock: Lock, policy: Decode) -> None:
 
 def test_the_index_says_nothing_about_a_repository_of_the_same_name(lock: Lock) -> None:
     forked = Dependency("django", "4.2", origin=Origin(OriginKind.VCS, "https://code.example/django", "", "5e" * 20))
-    assert current(lock(forked), POLICY, data_of(), max_age=None, today=TODAY).status is Status.UNVERIFIED
+    for data in (data_of(), data_of("archived", yanked="broken")):
+        assert current(lock(forked), POLICY, data, max_age=None, today=TODAY).status is Status.UNVERIFIED
 
 
 def test_unreadable_data_nothing_and_half_read_sources_are_unverified(lock: Lock, half_read: Graph) -> None:

@@ -189,6 +189,16 @@ def test_an_extra_index_beside_private_names_is_dependency_confusion(lock: Lock,
     ]
 
 
+def test_of_several_index_urls_the_last_one_counts(lock: Lock, policy: Decode, rules: Rules) -> None:
+    private, public = option(OptionName.INDEX_URL, PRIVATE), option(OptionName.INDEX_URL, PUBLIC)
+    for options, expected in (
+        ([private, public], [("violated", "dependency-confusion", "acme-auth 1")]),
+        ([public, private], []),
+    ):
+        graph = lock(from_index("acme-auth", ""), name="requirements.txt", options=options)
+        assert rules(from_trusted_sources(graph, policy(POLICY).origins)) == expected
+
+
 def test_a_private_extra_index_beside_the_unnamed_default_is_dependency_confusion(
     lock: Lock, policy: Decode, rules: Rules
 ) -> None:
