@@ -89,6 +89,11 @@ def test_other_sources_can_be_asked(family: Family, write: Write, environment: F
     assert dependencies.of("environment:.venv") is dependencies.of("environment:.venv")
 
 
+def test_assertions_show_what_was_asked(family: Family) -> None:
+    assert repr(family()) == "<dependencies>"
+    assert repr(family().of("uv.lock", "environment")) == "<dependencies of uv.lock, environment>"
+
+
 def test_to_ask_of_no_source_is_an_error(family: Family) -> None:
     with pytest.raises(UsageError, match="names no source"):
         family().of()

@@ -91,6 +91,9 @@ class Dependencies:
             )
         return self._others[sources]
 
+    def __repr__(self) -> str:
+        return f"<dependencies of {', '.join(self._sources)}>" if self._sources else "<dependencies>"
+
     @property
     def graph(self) -> Graph:
         """Everything that the sources say, for checks of your own; look at its ``problems`` first."""
