@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_written_is_named(command: Command, project: Pat
 
 
 def test_what_is_there_is_offered_but_not_cleared() -> None:
-    names = [f"package-{number}" for number in range(100)]
+    names = [f"a-package-of-{number}-parts" for number in range(100)]
     text = scaffold.policy_text(["uv.lock"], names)
     section = tomllib.loads(text)["dependencies"]
     assert section == {"sources": ["uv.lock"], "allow": [], "vulnerabilities": {}}

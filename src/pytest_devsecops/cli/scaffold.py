@@ -103,7 +103,8 @@ def _dependencies(sources: Sequence[str], names: Sequence[str]) -> str:
     lines.append("# clearance; uncomment what you clear, one by one.")
     lines.append("allow = [")
     offered = ", ".join(_quoted(name) for name in names)
-    lines.extend(f"  # {line}" for line in textwrap.wrap(offered, _WIDTH, break_long_words=False))
+    wrapped = textwrap.wrap(offered, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines.extend(f"  # {line}" for line in wrapped)
     lines.append("]")
     lines.append('# deny = [{ name = "example-package", reason = "why not", instead = "another-package" }]')
     return "\n".join(lines) + _VULNERABILITIES
