@@ -83,7 +83,7 @@ def info_command(arguments: argparse.Namespace) -> int:
     too_old = is_too_old(info, policy.max_age, today)
     verdict = "too old" if too_old else "fresh enough"
     shown_age = "unknown" if age is None else counted(age, "day")
-    print("\n".join([str(path), *_describe(info), f"age       {shown_age}, {verdict}: at most {limit} are allowed"]))
+    print("\n".join([str(path), *_describe(info), f"age       {shown_age}, {verdict}: at most {limit} is allowed"]))
     return 1 if too_old or info.unreadable else 0
 
 

@@ -47,7 +47,10 @@ def file_findings(lookup: Lookup, max_age: float, today: date) -> list[Finding]:
         found.append(_finding("advisories-undated", lookup, message, fix))
     elif is_too_old(info, max_age, today):
         age, limit = counted(age_in_days(info, today) or 0, "day"), format_duration(max_age)
-        message = f"the newest advisory is {age} old ({info.dated:%Y-%m-%d}), and at most {limit} are allowed"
+        source = info.stalest.name if info.stalest else ""
+        message = (
+            f"the newest advisory from {source} is of {info.dated:%Y-%m-%d}, {age} old; at most {limit} is allowed"
+        )
         fix = f"fetch a fresh database and import it: {IMPORT}"
         found.append(_finding("advisories-too-old", lookup, message, fix))
     if info.unreadable:

@@ -82,14 +82,20 @@ class IndexInfo:
     sources: tuple[SourceInfo, ...]
 
     @property
-    def dated(self) -> datetime | None:
-        """The date up to which the file knows advisories: its oldest source's newest record.
+    def stalest(self) -> SourceInfo | None:
+        """The source whose newest record is the oldest, or which has no date at all; own collections aside.
 
-        Building a file anew from old data makes nothing newer, so the build date does not count; and
-        one fresh source does not hide that another one is stale.
+        One fresh source does not hide that another one is stale.
         """
-        dates = [source.newest for source in self.sources if source.ages]
-        return datetime.fromisoformat(min(dates)) if dates and all(dates) else None
+        return min((source for source in self.sources if source.ages), key=lambda one: one.newest, default=None)
+
+    @property
+    def dated(self) -> datetime | None:
+        """The date up to which the file knows advisories: that of its stalest source's newest record.
+
+        Building a file anew from old data makes nothing newer, so the build date does not count.
+        """
+        return datetime.fromisoformat(self.stalest.newest) if self.stalest and self.stalest.newest else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report's ``run.advisories`` object."""
