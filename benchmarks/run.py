@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import bench_advisories
 import bench_report
 import bench_startup
 
-BENCHMARKS = (bench_startup.main, bench_report.main)
+BENCHMARKS = (bench_startup.main, bench_advisories.main, bench_report.main)
 
 
 def main() -> None:
