@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from packaging import __version__ as packaging_version
 from packaging.version import Version
 
 from pytest_devsecops.dependencies.sources.poetry_constraints import translate_constraint
@@ -42,6 +43,9 @@ VERSIONS = """
     2.0.dev0 2.0.0a0 2.0.0a1 2.0rc1 2.0 2.0.1 2.9 3.0.dev0 3.0 3.1 3.9 4 1!0 1!2.0 1!2.5 1!3.0
 """.split()  # noqa: SIM905 - one line each would hide the order
 
+#: Before 26, packaging left the post-releases of a version out of ranges that end at its release candidate.
+LEFT_TO_PACKAGING = {">1.0rc1", "<1.0.post1"} if Version(packaging_version) < Version("26") else set[str]()
+
 
 @pytest.mark.slow
 def test_poetry_allows_the_versions_that_our_translation_allows(tmp_path: Path) -> None:
@@ -54,6 +58,7 @@ def test_poetry_allows_the_versions_that_our_translation_allows(tmp_path: Path) 
         for constraint, theirs in zip(constraints, answers, strict=True)
         if (ours := allowed(constraint)) != theirs and not (ours is None and "+local" in constraint)
     }
+    different = {constraint: how for constraint, how in different.items() if constraint not in LEFT_TO_PACKAGING}
     assert sum(answer is not None for answer in answers) > 200
     assert not different, "\n".join(f"{constraint}: {how}" for constraint, how in different.items())
 

@@ -1,0 +1,2 @@
+# An installed package would be loaded by its entry point; this checkout names it.
+pytest_plugins = ["our_policy.plugin"]
