@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from packaging.utils import InvalidName, canonicalize_name
@@ -131,6 +132,7 @@ def numbers_by_name(entries: list[Entry]) -> dict[str, list[int]]:
     return numbers
 
 
+@lru_cache(maxsize=16384)  # every edge names its target again
 def normalised(name: str) -> str | None:
     """Return the normalised name (PEP 503), or None if it is no name that a package can have."""
     try:

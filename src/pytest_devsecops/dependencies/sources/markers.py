@@ -104,6 +104,7 @@ def _atom(tokens: list[str]) -> Atom:
     return Atom(text)
 
 
+@lru_cache(maxsize=4096)
 def environment_part(text: str) -> str:
     """Return what a marker says of environments alone; empty if that is nothing.
 

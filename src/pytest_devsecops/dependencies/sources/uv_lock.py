@@ -177,7 +177,8 @@ class _Lock:
         if not numbers:
             needed.trouble(f"needs {name!r}, which the lock file does not have", fix="run `uv lock`")
             return []
-        extras = tuple(normalised(extra) or extra for extra in (*needed.texts("extra"), *needed.texts("extras")))
+        asked = [*needed.texts("extra"), *needed.texts("extras")]  # in edges, and in a script's requirements
+        extras = tuple(normalised(extra) or extra for extra in asked)
         marker = marker_of(needed, needed.text("marker"))
         return [Edge(number, extras, marker) for number in numbers]
 
