@@ -83,6 +83,8 @@ def test_a_tree_of_yaml_is_read_with_every_version_as_text(assets: Path, file: P
     # 1.10 is not the number 1.1, and the GIT range beside the other one is skipped alone.
     assert ranges(file) == {"shopkit": ["DEMO-2026-20 >=1.20,<1.21 or ==1.10"]}
     assert info.sources[0].newest == "2026-06-01T12:00:00+00:00"
+    # What a checkout has beside its records is none of them.
+    assert (info.sources[0].records, info.unreadable) == (1, ())
 
 
 def test_yaml_without_its_extra_names_the_extra(

@@ -35,10 +35,14 @@ class PypaTree:
         return bool(files_below(path, *_ENDINGS)) if path.is_dir() else path.name.endswith(_ENDINGS)
 
     def read(self, path: Path, options: ReadOptions) -> Harvest:
-        """Read every record; see ``AdvisorySource``."""
+        """Read every record; see ``AdvisorySource``.
+
+        A checkout keeps its records in ``vulns``, and other things in YAML beside it.
+        """
+        records = path / "vulns" if (path / "vulns").is_dir() else path
         decode = partial(read_record, now=options.now, source="pypa")
-        digest = partial(file_digest, path)
-        return harvest(_records(path), decode, options, name=path.name, form=self.name, digest=digest)
+        digest = partial(file_digest, records)
+        return harvest(_records(records), decode, options, name=path.name, form=self.name, digest=digest)
 
 
 def _records(path: Path) -> Iterator[Item]:
