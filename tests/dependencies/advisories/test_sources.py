@@ -230,3 +230,55 @@ def test_a_date_in_the_future_makes_nothing_fresh(tmp_path: Path, load: Import, 
     path = tmp_path / "future.jsonl"
     path.write_text((assets / "demo.jsonl").read_text().replace("2026-06-02", "2099-01-01"))
     assert load(path).sources[0].newest == "2026-06-01T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "is not a safety database, which is a JSON object"),
+        ('{"$meta": []}', "is in neither layout of safety's database"),
+        ('{"meta": {"schema_version": "2.0.0"}, "vulnerable_packages": []}', "is in neither layout"),
+    ],
+)
+def test_a_safety_database_of_no_known_layout_is_refused(
+    content: str, message: str, tmp_path: Path, load: Import
+) -> None:
+    (tmp_path / "insecure.json").write_text(content)
+    with pytest.raises(AdvisoryError, match=message):
+        load(tmp_path)
+
+
+def test_odd_entries_of_a_safety_database_are_doubts_or_unreadable_and_never_lost(
+    tmp_path: Path, file: Path, load: Import
+) -> None:
+    content = {
+        "$meta": {"timestamp": 1e300},
+        "shopkit": [{"id": "pyup.io-1", "specs": "<1.5"}, {"id": "pyup.io-2", "specs": []}, 7],
+        "paperjam": [{"cve": "CVE-2026-3", "specs": ["===1.0-odd"]}],
+        "order.line": "<2.0",
+    }
+    path = tmp_path / "insecure.json"
+    path.write_text(json.dumps(content))
+    info = load(path)
+    assert info.unreadable == (f"{path}: shopkit[2]: is neither a range nor an entry",)
+    assert info.dated is None
+    with open_index(file) as index:
+        found = index.entries(["shopkit", "paperjam", "order-line"])
+    shopkit = [(entry.affected.ranges, entry.affected.doubt) for entry in found["shopkit"]]
+    assert shopkit == [("<1.5", ""), ("no known version", "it names no range")]
+    assert "compares texts" in found["paperjam"][0].affected.doubt
+    assert found["order-line"][0].affected.ranges == "<2.0"
+
+
+@pytest.mark.parametrize("score", ["high", 11, -1, None, True])
+def test_a_score_that_is_none_leaves_the_severity_unknown(
+    score: object, tmp_path: Path, file: Path, load: Import
+) -> None:
+    entry = {"specs": ["<1.5"], "ids": [{"type": "cve", "id": "CVE-2026-1"}]}
+    meta = {"schema_version": "2.0.0", "severities": {"CVE-2026-1": {"cvssv3": {"base_score": score}}}}
+    path = tmp_path / "insecure_full.json"
+    path.write_text(json.dumps({"meta": meta, "vulnerable_packages": {"shopkit": [entry]}}))
+    load(path)
+    with open_index(file) as index:
+        [advisory] = index.advisories([0]).values()
+    assert (advisory.id, advisory.severity.level) == ("CVE-2026-1", "unknown")
