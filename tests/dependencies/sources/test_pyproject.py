@@ -223,3 +223,12 @@ def test_a_file_without_declarations_gives_none_and_says_that_it_was_read(read_t
 
     assert graph.dependencies == ()
     assert [(one.name, one.count) for one in graph.sources] == [("pyproject.toml", 0)]
+
+
+@pytest.mark.parametrize("key", ["override-dependencies", "constraint-dependencies"])
+def test_what_uv_changes_behind_the_declarations_is_told(read_toml: Read, key: str) -> None:
+    declared = '[project]\nname = "own"\ndependencies = ["flask>=3"]\n'
+    graph = read_toml(f'{declared}[tool.uv]\n{key} = ["flask==2.0"]\n')
+    (problem,) = graph.problems
+    assert f"tool.uv.{key}: changes what the declarations allow" in problem.message
+    assert read_toml(f"{declared}[tool.uv]\n{key} = []\n").problems == ()

@@ -21,6 +21,9 @@ def read_uv(uv: TableReader, found: Declarations) -> None:
     """Read ``[tool.uv]``: ``dev-dependencies``, indexes and ``sources``."""
     for text in uv.strings("dev-dependencies"):
         found.requirement("dev", text, uv.path, "dev-dependencies")
+    for key in ("override-dependencies", "constraint-dependencies"):
+        if uv.raw(key):
+            uv.problem(key, "changes what the declarations allow and is not applied here; uv.lock has the result")
     indexes = _read_indexes(uv, found)
     members = _members(uv.table("workspace"), found)
     sources = uv.table("sources")
