@@ -55,6 +55,7 @@ _SCRIPT = textwrap.dedent(
 def python() -> str:
     named = os.environ.get("DEVSECOPS_SAFETY_PYTHON")
     if not named:
+        assert "CI" not in os.environ, "DEVSECOPS_SAFETY_PYTHON is not set, and this run must not do without safety"
         pytest.skip("needs an environment with safety: set DEVSECOPS_SAFETY_PYTHON to its Python")
     return named
 

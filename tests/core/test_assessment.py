@@ -145,7 +145,7 @@ def test_a_policy_can_demand_verdicts() -> None:
     ("measured", "status", "reason"),
     [
         ([{"rto": 1800.0}], Status.MET, ""),
-        ([{"rto": 1801.0}], Status.VIOLATED, "rto is 1801s, above the limit of 30m"),
+        ([{"rto": 1801.0}], Status.VIOLATED, "rto is 30m 1s, above the limit of 30m"),
         ([{"rto": 10.0}, {"rto": 3600.0}], Status.VIOLATED, "rto is 1h, above the limit of 30m"),
         ([{"rpo": 10.0}], Status.UNVERIFIED, "nothing measured rto, which may be at most 30m"),
         ([{}], Status.UNVERIFIED, "nothing measured rto, which may be at most 30m"),

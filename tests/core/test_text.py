@@ -21,7 +21,20 @@ def test_what_is_no_duration_is_an_error_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (0.25, "0.25s"), (90, "90s"), (60, "1m"), (100, "100s"), (5400, "90m"), (86400, "1d"), (604800, "1w")],
+    [
+        (0, "0s"),
+        (0.25, "0.25s"),
+        (90, "90s"),
+        (60, "1m"),
+        (100, "100s"),
+        (5400, "90m"),
+        (86400, "1d"),
+        (604800, "1w"),
+        (119.96, "120s"),
+        (1800.02, "30m 1s"),
+        (86400.02, "1d 1s"),
+        (90061, "1d 1h 1m 1s"),
+    ],
 )
 def test_durations_are_shown_in_the_largest_unit_that_keeps_them_short(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

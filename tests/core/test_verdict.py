@@ -74,6 +74,15 @@ def test_waiving_what_was_found_does_not_waive_that_nothing_was_examined() -> No
     assert verdict.status is Status.UNVERIFIED
 
 
+def test_waiving_that_a_control_failed_does_not_waive_that_nothing_was_examined() -> None:
+    verdict = Verdict("check", [UNKNOWN], examined={"things": 0})
+    verdict.waive(lambda found: "W-1" if found.rule == "rule" else None)
+    before = verdict.status
+    assert [one.rule for one in verdict.findings] == ["rule", NOTHING_EXAMINED]
+    verdict.waive(lambda _: "W-1")
+    assert (before, verdict.status) == (Status.UNVERIFIED, Status.WAIVED)
+
+
 def test_a_waiver_is_effective_and_the_raw_status_stays() -> None:
     verdict = waived(WRONG, UNKNOWN)
     assert verdict.status is Status.WAIVED
@@ -99,6 +108,13 @@ def test_the_summary_names_a_cause_of_the_status_and_how_many_more_there_are() -
     assert repr(made(WRONG)) == "<violated: x is wrong [check]>"
 
 
+def test_what_a_check_says_that_it_does_not_know_needs_no_second_word() -> None:
+    assert [one.rule for one in Verdict("check", [UNKNOWN], examined={"things": 0}).findings] == ["rule"]
+    assert Verdict("check", [UNKNOWN], examined={"things": 0}).status is Status.UNVERIFIED
+    rules = [one.rule for one in Verdict("check", [WRONG], examined={"things": 0}).findings]
+    assert rules == ["rule", NOTHING_EXAMINED]
+
+
 def test_the_explanation_has_cause_place_remedy_and_what_was_looked_at() -> None:
     verdict = Verdict("check", [WRONG, UNKNOWN], examined={"things": 1, "files": ["a", "b"], "from": "uv.lock"})
     assert verdict.explain().splitlines() == [
@@ -116,6 +132,13 @@ def test_a_long_explanation_says_how_much_is_left_out() -> None:
     lines = verdict.explain().splitlines()
     assert lines[-1] == "  … and 5 more findings, all of them in the report"
     assert len(lines) == 2 + 20 + 1
+
+
+def test_the_explanation_shows_the_request_that_shows_the_finding() -> None:
+    shown = Finding("open", "GET /me", "anybody may read it", detail={"request": "curl -i https://shop.example/me"})
+    assert "    try: curl -i https://shop.example/me" in made(shown).explain().splitlines()
+    other = Finding("open", "GET /me", "anybody may read it", detail={"request": 3})
+    assert "try:" not in made(other).explain()
 
 
 @pytest.mark.parametrize("status", [Status.MET, Status.WAIVED])

@@ -40,6 +40,8 @@ def test_no_encoding_of_a_secret_survives(secret: str, before: str, after: str, 
 @given(SECRETS, st.binary(max_size=9), st.binary(max_size=9))
 def test_base64_around_a_secret_decodes_to_none_of_it(secret: str, before: bytes, after: bytes) -> None:
     redactor = Redactor([secret])
+    if redactor.ignored:  # part of a word that every report has
+        return
     encoded = base64.b64encode(before + secret.encode() + after).decode()
     assert redactor.text(encoded) != encoded
 

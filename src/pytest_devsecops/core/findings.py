@@ -53,7 +53,8 @@ class Finding:
         location: where the subject was seen.
         status: ``VIOLATED`` if it was examined and is wrong, ``UNVERIFIED`` if it could not be
             examined.
-        detail: what a program may want to know besides; JSON values.
+        detail: what a program may want to know besides; JSON values. A text ``request`` in it is the command
+            that shows the finding; the explanation prints it.
         waived_by: the id of the waiver that accepts it.
 
     Raises:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+#: Seconds below which a duration is shown in seconds alone.
+_MIXED_FROM = 120
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -53,11 +55,21 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return ``seconds`` in the largest unit that keeps it short: ``0.4s``, ``30m``, ``7d``."""
+    """Return ``seconds`` in the units that keep it short: ``0.4s``, ``90s``, ``30m``, ``7d``, ``1d 3m 7s``.
+
+    What is long and no whole number of one unit is rounded up to a second: what exceeds a limit never looks like it.
+    """
     if not math.isfinite(seconds):
         return str(seconds)
     for unit in ("w", "d", "h", "m"):
         size = _SECONDS[unit]
         if seconds >= size and seconds % size == 0:
             return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s" if seconds < 1 else f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"
+    if seconds < _MIXED_FROM:
+        return f"{seconds:g}s" if seconds < 1 else f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"
+    parts, rest = [], math.ceil(seconds)
+    for unit in ("d", "h", "m", "s"):
+        count, rest = divmod(rest, int(_SECONDS[unit]))
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts)

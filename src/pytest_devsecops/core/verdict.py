@@ -147,6 +147,8 @@ class Verdict:
     def waive(self, waiver_of: Callable[[Finding], str | None]) -> None:
         """Mark each finding for which ``waiver_of`` returns a waiver's id as accepted by it."""
         self._findings = tuple(_waived(found, waiver_of(found)) for found in self._findings)
+        # Who accepts that a control failed has not accepted that nothing was examined.
+        self._findings += tuple(_nothing_examined(self._check, self._examined, self._findings))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as the JSON object that the report has (version 1)."""
@@ -243,8 +245,11 @@ def _nothing_examined(check: str, examined: Examined, given: tuple[Finding, ...]
         if not isinstance(value, str)
     }
     empty = [name for name, count in counts.items() if count <= 0]
-    # A check that says so itself can say more about what it looked for.
-    said = any(found.rule == NOTHING_EXAMINED for found in given)
+    # A check that says itself what it does not know, and why, says more than this could.
+    said = any(
+        found.rule == NOTHING_EXAMINED or (found.status is Status.UNVERIFIED and found.waived_by is None)
+        for found in given
+    )
     if (counts and not empty) or said:
         return []
     what = " and ".join(f"no {name}" for name in empty) if empty else "nothing"
@@ -253,7 +258,7 @@ def _nothing_examined(check: str, examined: Examined, given: tuple[Finding, ...]
             rule=NOTHING_EXAMINED,
             subject=check,
             message=f"{check} examined {what}, so nothing is known",
-            fix="give the check something to look at: point it at the right file, or remove it",
+            fix="give it something to look at: mend what other findings name, correct where it looks, or remove it",
             status=Status.UNVERIFIED,
         )
     ]
@@ -280,6 +285,8 @@ def _finding_lines(found: Finding) -> list[str]:
         lines.append(f"    fix: {found.fix}")
     if found.refs:
         lines.append(f"    see: {', '.join(found.refs)}")
+    if isinstance(request := found.detail.get("request"), str):
+        lines.append(f"    try: {request}")
     return lines
 
 

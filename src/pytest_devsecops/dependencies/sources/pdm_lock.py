@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -24,7 +22,6 @@ from pytest_devsecops.dependencies.model import (
     OriginKind,
     ReadContext,
     SourceKind,
-    SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
     address,
@@ -34,10 +31,10 @@ from pytest_devsecops.dependencies.sources.artifacts import (
     single_hash,
     vcs_origin,
 )
-from pytest_devsecops.dependencies.sources.declared import Declared, Wanted, parse_wanted, read_declared
-from pytest_devsecops.dependencies.sources.documents import Document, read_toml
+from pytest_devsecops.dependencies.sources.declared import Wanted, parse_wanted
 from pytest_devsecops.dependencies.sources.entries import Entry, numbers_by_name, package_entries
 from pytest_devsecops.dependencies.sources.markers import any_marker, marker_of
+from pytest_devsecops.dependencies.sources.opened import OpenedLock, open_lock
 from pytest_devsecops.dependencies.sources.resolution import Edge, Node, Placed, place
 
 _VERSIONS = ("2", "3", "4")
@@ -60,33 +57,28 @@ class PdmLockReader:
         Raises:
             SourceError: if it is not TOML, or has no table ``metadata`` and so is no lock file of PDM.
         """
-        document = read_toml(path, context)
-        packages, metadata = document.data.get("package", []), document.data.get("metadata")
-        if not isinstance(metadata, dict) or not isinstance(packages, list):
-            raise document.error(
-                "is no lock file of PDM: it has no table metadata, or its package is no list",
-                remedy="name the right file, or write it again with `pdm lock`",
-            )
-        problems: list[Finding] = []
-        declared = read_declared(path.parent, context, problems)
-        dependencies = _Lock(document, packages, declared, problems).dependencies()
-        read = SourceRead(document.name, self.name, self.kind, document.sha256, len(dependencies))
-        return Graph(dependencies, (read,), tuple(problems))
+        opened = open_lock(
+            path,
+            context,
+            packages="package",
+            is_lock=lambda data: isinstance(data.get("metadata"), dict),
+            otherwise="is no lock file of PDM: it has no table metadata, or its package is no list",
+            remedy="name the right file, or write it again with `pdm lock`",
+        )
+        return opened.graph(self, _Lock(opened).dependencies())
 
 
 class _Lock:
     """One file while it is read."""
 
-    def __init__(
-        self, document: Document, packages: list[Any], declared: Declared | None, problems: list[Finding]
-    ) -> None:
-        self._document = document
-        self._declared = declared
-        top = Entry(document.data["metadata"], document.at(1), document.name, problems)
+    def __init__(self, opened: OpenedLock) -> None:
+        self._document = document = opened.document
+        self._declared = opened.declared
+        top = Entry(document.data["metadata"], document.at(1), document.name, opened.problems)
         self._old_files = top.lists("files")
         # One entry for the package, then those of the same package with extras.
         self._same: dict[tuple[str, str, Origin], list[Entry]] = {}
-        for entry in package_entries(document, "package", packages, problems):
+        for entry in package_entries(document, "package", opened.packages, opened.problems):
             key = canonicalize_name(entry.text("name")), entry.text("version"), _origin(entry)
             self._same.setdefault(key, []).append(entry)
         self._entries = [entries[0] for entries in self._same.values()]

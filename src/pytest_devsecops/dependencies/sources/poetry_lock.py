@@ -10,12 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -25,7 +23,6 @@ from pytest_devsecops.dependencies.model import (
     OriginKind,
     ReadContext,
     SourceKind,
-    SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
     address,
@@ -36,15 +33,13 @@ from pytest_devsecops.dependencies.sources.artifacts import (
     vcs_origin,
 )
 from pytest_devsecops.dependencies.sources.declared import (
-    Declared,
     Wanted,
     parse_wanted,
     poetry_constraint,
-    read_declared,
 )
-from pytest_devsecops.dependencies.sources.documents import Document, read_toml
 from pytest_devsecops.dependencies.sources.entries import Entry, kind_of, numbers_by_name, package_entries
 from pytest_devsecops.dependencies.sources.markers import any_marker, marker_of
+from pytest_devsecops.dependencies.sources.opened import OpenedLock, open_lock
 from pytest_devsecops.dependencies.sources.resolution import Edge, Node, Placed, place
 
 #: Major versions of the format whose meaning is known; files without one come from Poetry 0.12.
@@ -66,33 +61,28 @@ class PoetryLockReader:
         Raises:
             SourceError: if it is not TOML, or has no table ``metadata`` and so is no lock file of Poetry.
         """
-        document = read_toml(path, context)
-        packages, metadata = document.data.get("package", []), document.data.get("metadata")
-        if not isinstance(metadata, dict) or not isinstance(packages, list):
-            raise document.error(
-                "is no lock file of Poetry: it has no table metadata, or its package is no list",
-                remedy="name the right file, or write it again with `poetry lock`",
-            )
-        problems: list[Finding] = []
-        declared = read_declared(path.parent, context, problems)
-        dependencies = _Lock(document, packages, declared, problems).dependencies()
-        read = SourceRead(document.name, self.name, self.kind, document.sha256, len(dependencies))
-        return Graph(dependencies, (read,), tuple(problems))
+        opened = open_lock(
+            path,
+            context,
+            packages="package",
+            is_lock=lambda data: isinstance(data.get("metadata"), dict),
+            otherwise="is no lock file of Poetry: it has no table metadata, or its package is no list",
+            remedy="name the right file, or write it again with `poetry lock`",
+        )
+        return opened.graph(self, _Lock(opened).dependencies())
 
 
 class _Lock:
     """One file while it is read."""
 
-    def __init__(
-        self, document: Document, packages: list[Any], declared: Declared | None, problems: list[Finding]
-    ) -> None:
-        self._document = document
-        self._declared = declared
-        self._top = Entry(document.data, document.at(1), document.name, problems)
-        self._metadata = Entry(document.data["metadata"], document.at(1), document.name, problems)
+    def __init__(self, opened: OpenedLock) -> None:
+        self._document = document = opened.document
+        self._declared = opened.declared
+        self._top = Entry(document.data, document.at(1), document.name, opened.problems)
+        self._metadata = Entry(document.data["metadata"], document.at(1), document.name, opened.problems)
         self._old_files = self._metadata.lists("files")
         self._old_hashes = self._metadata.lists("hashes")
-        self._entries = package_entries(document, "package", packages, problems)
+        self._entries = package_entries(document, "package", opened.packages, opened.problems)
         self._numbers = numbers_by_name(self._entries)
         self._versions = [entry.text("version") for entry in self._entries]
         version = self._metadata.text("lock-version")

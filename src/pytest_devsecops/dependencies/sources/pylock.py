@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.dependencies.model import (
     MAIN,
     Artifact,
@@ -24,7 +22,6 @@ from pytest_devsecops.dependencies.model import (
     OriginKind,
     ReadContext,
     SourceKind,
-    SourceRead,
 )
 from pytest_devsecops.dependencies.sources.artifacts import (
     address,
@@ -34,10 +31,9 @@ from pytest_devsecops.dependencies.sources.artifacts import (
     joined_hashes,
     vcs_origin,
 )
-from pytest_devsecops.dependencies.sources.declared import Declared, read_declared
-from pytest_devsecops.dependencies.sources.documents import Document, read_toml
 from pytest_devsecops.dependencies.sources.entries import Entry, kind_of, numbers_by_name, package_entries
 from pytest_devsecops.dependencies.sources.markers import Atom, Joined, holds_for, marker_of, parse_marker, selections
+from pytest_devsecops.dependencies.sources.opened import OpenedLock, open_lock
 from pytest_devsecops.dependencies.sources.resolution import Edge, Node, Placed, place
 
 _VERSION = "1.0"
@@ -57,33 +53,28 @@ class PylockReader:
         Raises:
             SourceError: if it is not TOML, or has neither ``lock-version`` nor ``packages``.
         """
-        document = read_toml(path, context)
-        packages = document.data.get("packages", [])
-        if not isinstance(packages, list) or not ("lock-version" in document.data or "packages" in document.data):
-            raise document.error(
-                "is no lock file (PEP 751): it has neither lock-version nor a list of packages",
-                remedy="name the right file, or write it again with the tool that locks",
-            )
-        problems: list[Finding] = []
-        declared = read_declared(path.parent, context, problems)
-        dependencies = _Lock(document, packages, declared, problems).dependencies()
-        read = SourceRead(document.name, self.name, self.kind, document.sha256, len(dependencies))
-        return Graph(dependencies, (read,), tuple(problems))
+        opened = open_lock(
+            path,
+            context,
+            packages="packages",
+            is_lock=lambda data: "lock-version" in data or "packages" in data,
+            otherwise="is no lock file (PEP 751): it has neither lock-version nor a list of packages",
+            remedy="name the right file, or write it again with the tool that locks",
+        )
+        return opened.graph(self, _Lock(opened).dependencies())
 
 
 class _Lock:
     """One file while it is read."""
 
-    def __init__(
-        self, document: Document, packages: list[Any], declared: Declared | None, problems: list[Finding]
-    ) -> None:
-        self._document = document
-        self._declared = declared
-        top = Entry(document.data, document.at(1), document.name, problems)
+    def __init__(self, opened: OpenedLock) -> None:
+        self._document = document = opened.document
+        self._declared = opened.declared
+        top = Entry(document.data, document.at(1), document.name, opened.problems)
         self._default = frozenset(
             ("dependency_groups", canonicalize_name(group)) for group in top.texts("default-groups")
         )
-        self._entries = package_entries(document, "packages", packages, problems)
+        self._entries = package_entries(document, "packages", opened.packages, opened.problems)
         self._numbers = numbers_by_name(self._entries)
         version = top.text("lock-version")
         if version != _VERSION:
