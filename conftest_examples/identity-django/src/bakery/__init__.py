@@ -1,0 +1,1 @@
+"""A bakery: customers, orders, an oven."""

@@ -1,0 +1,1 @@
+"""A small guest house: rooms, guests, staff."""

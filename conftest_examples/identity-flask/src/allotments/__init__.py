@@ -1,0 +1,1 @@
+"""An allotment society: members, plots, a committee."""

@@ -1,0 +1,1 @@
+"""Who reaches what: the matrix of personas and operations, judged by what is seen and changed."""

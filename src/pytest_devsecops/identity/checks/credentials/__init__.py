@@ -1,0 +1,1 @@
+"""Logins, registrations, resets and passwords."""

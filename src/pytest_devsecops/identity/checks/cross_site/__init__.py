@@ -1,0 +1,1 @@
+"""What a page of another site can make a browser do."""

@@ -1,0 +1,1 @@
+"""Whether an operation refuses every token but the issuer's own."""

@@ -1,0 +1,1 @@
+"""Whether a provider that lies logs anybody in."""

@@ -1,0 +1,1 @@
+"""How sessions begin, end and expire, and what is in their cookies."""

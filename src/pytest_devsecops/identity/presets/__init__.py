@@ -1,0 +1,1 @@
+"""Targets for common frameworks, which read the settings of the application."""
