@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bench_advisories
+import bench_identity
+import bench_recovery
 import bench_report
 import bench_startup
 
-BENCHMARKS = (bench_startup.main, bench_advisories.main, bench_report.main)
+BENCHMARKS = (bench_startup.main, bench_advisories.main, bench_report.main, bench_identity.main, bench_recovery.main)
 
 
 def main() -> None:

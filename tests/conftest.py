@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,18 @@ from pytest_devsecops.dependencies.model import OptionName, OriginKind, ReadCont
 from pytest_devsecops.dependencies.sources.requirement_tree import Entry, read_tree
 
 _ORACLE = Path(__file__).parent / "assets" / "requirements" / "pip_oracle.py"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say which program a test misses; where it runs in CI that is a failure, because .ci/run installs them."""
+    for marker in item.iter_markers("tools"):
+        for program, package in marker.kwargs.items():
+            name = program.replace("_", "-")
+            if shutil.which(name) is None:
+                message = f"this test starts {name}, which is not installed here; apt-get install {package} brings it"
+                if os.environ.get("CI"):
+                    pytest.fail(message, pytrace=False)
+                pytest.skip(message)
 
 
 class PipOracle:

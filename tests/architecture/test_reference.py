@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_devsecops import builtin
+from pytest_devsecops import builtin, recovery
 from pytest_devsecops.core.errors import PolicyError
 from pytest_devsecops.dependencies.family import Dependencies
+from pytest_devsecops.identity.family import Identity
 from pytest_devsecops.policy.reading import read_policy
 from pytest_devsecops.pytest_plugin.hookspecs import REGISTRATION_HOOKS
+from pytest_devsecops.recovery.family import Recovery
+from pytest_devsecops.recovery.faults import FAULTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: A key that no table knows and that is near to none.
@@ -59,15 +62,31 @@ def test_every_hook_is_in_the_reference() -> None:
     assert {word for word in _words("hooks.md") if word.startswith("pytest_devsecops_")} == set(REGISTRATION_HOOKS)
 
 
-def test_every_check_is_in_the_reference() -> None:
+@pytest.mark.parametrize(
+    ("family", "page"),
+    [(Dependencies, "checks.md"), (Identity, "identity.md"), (Recovery, "recovery.md")],
+    ids=["dependencies", "identity", "recovery"],
+)
+def test_every_check_is_in_the_reference(family: type, page: str) -> None:
     checks = {
         name
-        for name, method in inspect.getmembers(Dependencies, inspect.isfunction)
-        if not name.startswith("_") and inspect.signature(method).return_annotation == "Verdict"
+        for name, method in inspect.getmembers(family, inspect.isfunction)
+        if not name.startswith("_") and name != "examine" and inspect.signature(method).return_annotation == "Verdict"
     }
-    documented = {word.partition("(")[0] for word in _words("checks.md") if re.fullmatch(r"[a-z_]+\(.*\)", word)}
-    assert len(checks) > 0
-    assert documented == checks
+    text = (DOCS / "reference" / page).read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([a-z_]+)\(", text, re.MULTILINE))
+    assert checks
+    assert checks <= documented
+
+
+def test_every_fault_is_in_the_reference() -> None:
+    assert set(FAULTS) <= _words("recovery.md")
+
+
+def test_every_store_can_be_made_by_name_and_is_in_the_reference() -> None:
+    public = {name for name in recovery.__all__ if name != "procedure"}
+    assert public == set(builtin.STORES)
+    assert {f"{name}(…)" for name in public - {"composite"}} <= _words("recovery.md")
 
 
 def test_every_source_format_is_in_the_reference() -> None:
@@ -84,7 +103,7 @@ def test_every_policy_key_and_no_other_is_in_the_reference(tmp_path: Path) -> No
     documented = {word.replace(".ID", ".X").replace(".NAME", ".X") for word in _words("policy.md")}
     assert {"requirements.X.title", "dependencies.allow[].name", "require_verdicts"} <= keys
     assert keys - tables - documented == set()
-    looks_like_a_key = re.compile(r"(requirements|dependencies)\.[\w.\[\]]+")
+    looks_like_a_key = re.compile(r"(requirements|dependencies|identity|recovery)\.[\w.\[\]]+")
     assert {word for word in documented if looks_like_a_key.fullmatch(word)} - keys == set()
 
 

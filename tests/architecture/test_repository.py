@@ -100,3 +100,20 @@ def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
         return total
     docstring = function.body[0]
     return total - ((docstring.end_lineno or docstring.lineno) - docstring.lineno + 1)
+
+
+def test_every_program_that_tests_start_is_installed_by_ci() -> None:
+    """A machine without it would fail late and in many places, or pass because a test was skipped."""
+    installs = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    marks = [
+        keyword
+        for path in _python_files()
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.tools"
+        for keyword in node.keywords
+    ]
+    assert len(marks) > 5
+    for mark in marks:
+        assert mark.arg
+        line = f"need {mark.arg.replace('_', '-')} {ast.literal_eval(mark.value)}\n"
+        assert line in installs, f".ci/run lacks: {line}"

@@ -30,18 +30,23 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _folder_of(name: str) -> str:
+    folder: str = OUTCOMES[name].get("folder", name)
+    return folder
+
+
 def test_every_example_has_a_declared_outcome() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert folders == {name.split("/")[0] for name in OUTCOMES}
+    assert folders == {_folder_of(name).split("/")[0] for name in OUTCOMES}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_the_example_ends_as_declared(name: str, tmp_path: Path) -> None:
     declared = OUTCOMES[name]
-    top = name.split("/", maxsplit=1)[0]
+    top = _folder_of(name).split("/", maxsplit=1)[0]
     shutil.copytree(EXAMPLES / top, tmp_path / top, ignore=_LEFT_BEHIND)
-    folder = tmp_path / name
+    folder = tmp_path / _folder_of(name)
     for command in declared.get("before", []):
         prepared = _run(folder, *command)
         assert prepared.returncode == 0, prepared.stdout + prepared.stderr

@@ -115,7 +115,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         self.output = done.stdout.replace(f"{self.root}/", "")
         return done.returncode

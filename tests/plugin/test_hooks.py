@@ -106,3 +106,56 @@ def test_secrets_of_hooks_and_of_the_environment_are_not_written(suite: Suite, m
         assert "hunter2-hunter2" not in text
         assert "it says" in text
     assert ran.exit_code == 1
+
+
+def test_an_own_kind_of_store(suite: Suite) -> None:
+    suite.write(
+        "conftest.py",
+        """
+        from pytest_devsecops.recovery import directory
+        from pytest_devsecops.recovery.making import StoreType
+
+        def notes(*, text):
+            return directory(variable="NOTES", prepare=f"echo {text} > $NOTES/first")
+
+        def pytest_devsecops_stores():
+            return [StoreType("notes", notes)]
+        """,
+    )
+    suite.tests("""
+        import pytest
+        from pytest_devsecops.recovery import procedure
+
+        copy = procedure("cp -a $NOTES/. $BACKUP_DIR", "cp -a $BACKUP_DIR/. $NOTES")
+
+        @pytest.mark.recovery("REC-1")
+        def test_a(recovery):
+            assert recovery.round_trip(recovery.store("notes", text="hello"), by=copy)
+
+        @pytest.mark.recovery("REC-2")
+        def test_b(recovery):
+            assert recovery.round_trip(recovery.store("directory", prepare="date > $DIRECTORY_PATH/now"), by="archive")
+
+        def test_c(recovery):
+            with pytest.raises(Exception, match="unknown store 'note'.*'notes'"):
+                recovery.store("note")
+    """)
+    ran = suite.run()
+    assert ran.statuses() == {"REC-1": "met", "REC-2": "met"}
+    assert ran.exit_code == 0
+
+
+def test_a_kind_of_store_that_is_built_in_cannot_be_replaced(suite: Suite) -> None:
+    suite.write(
+        "conftest.py",
+        """
+        from pytest_devsecops.recovery.making import StoreType
+
+        def pytest_devsecops_stores():
+            return [StoreType("sqlite", dict)]
+        """,
+    )
+    suite.tests('@pytest.mark.security("A-1")\ndef test_a(): pass')
+    ran = suite.run_bare("--devsecops-report")
+    assert ran.exit_code == pytest.ExitCode.USAGE_ERROR
+    assert "registers the store 'sqlite', which exists already" in ran.out

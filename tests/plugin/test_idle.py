@@ -58,6 +58,8 @@ def test_an_idle_session_imports_nothing_heavy(tmp_path: Path, bare: set[str]) -
     assert "pytest_devsecops.pytest_plugin.plugin" in ours
     heavy = sorted(name for name in ours if any(name == one or name.startswith(f"{one}.") for one in HEAVY))
     assert not heavy
+    families = ("dependencies", "identity", "policy", "recovery", "reports")
+    assert not [name for name in ours if name.startswith(tuple(f"pytest_devsecops.{one}" for one in families))]
 
 
 def test_an_idle_session_imports_little_of_ours(tmp_path: Path, bare: set[str]) -> None:

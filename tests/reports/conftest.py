@@ -213,3 +213,22 @@ def hostile_fixture() -> Report:
 @pytest.fixture(name="large")
 def large_fixture() -> Callable[[int, int], Report]:
     return large
+
+
+@pytest.fixture
+def with_asvs() -> Callable[..., Report]:
+    """Return a report whose verdicts tell what they exercised of three requirements of ASVS."""
+
+    def make(*exercised: list[str]) -> Report:
+        reach = ["7.2.4", "7.3.1", "7.4.1"]
+        verdicts = [
+            Verdict(
+                "identity.a",
+                examined={"flows": 1},
+                evidence={"asvs": {"version": "5.0.0", "exercised": one, "within_reach": reach}},
+            )
+            for one in exercised
+        ]
+        return build([(passed("test_a.py::test_a", *verdicts), Requirement("ID-1", "Sessions end", "security"))])
+
+    return make

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_devsecops.reports import html_page, markdown, terminal
 from pytest_devsecops.reports.model import Report
 from pytest_devsecops.reports.text import (
     measurements,
+    not_exercised_text,
     one_line,
     ordered,
     outcome_of_run,
@@ -97,3 +99,24 @@ def test_measurements_stand_beside_their_limits(sample: Report) -> None:
     assert measurements(restored) == {"rto": (1800.0, 2460.0), "rpo": (90_000.0, 3600.0)}
     unlimited = {**restored, "limits": {}}
     assert measurements(unlimited)["rto"] == (None, 2460.0)  # type: ignore[arg-type]
+
+
+def test_what_no_check_exercised_is_listed(with_asvs: Callable[..., Report], sample: Report) -> None:
+    report = with_asvs(["7.4.1"], ["7.2.4"])
+    text = "ASVS 5.0.0: 2 of the 3 requirements within reach were exercised; not exercised: 7.3.1"
+    assert not_exercised_text(report) == text
+    assert text in terminal.render(report)
+    assert text in markdown.render(report)
+    assert text in html_page.render(report)
+    assert not_exercised_text(sample) == ""
+    everything = "ASVS 5.0.0: 3 of the 3 requirements within reach were exercised"
+    assert not_exercised_text(with_asvs(["7.4.1", "7.3.1", "7.2.4"])) == everything
+
+
+@pytest.mark.parametrize("evidence", [1, {"exercised": 1, "within_reach": 2}, {"within_reach": [1, None]}])
+def test_evidence_of_another_kind_with_that_name_is_no_catalogue(
+    with_asvs: Callable[..., Report], evidence: object
+) -> None:
+    report = with_asvs([])
+    report["requirements"][0]["tests"][0]["verdicts"][0]["evidence"]["asvs"] = evidence
+    assert not_exercised_text(report) == ""

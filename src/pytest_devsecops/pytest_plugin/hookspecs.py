@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_devsecops.core.requirement import Requirement
     from pytest_devsecops.dependencies.model import SourceReader
+    from pytest_devsecops.recovery.making import StoreType
     from pytest_devsecops.reports.model import ReportFormat
 
 #: Every hook of this module.
@@ -24,6 +25,7 @@ REGISTRATION_HOOKS = (
     "pytest_devsecops_requirements",
     "pytest_devsecops_source_readers",
     "pytest_devsecops_report_formats",
+    "pytest_devsecops_stores",
     "pytest_devsecops_redactions",
 )
 
@@ -46,6 +48,11 @@ def pytest_devsecops_source_readers(config: pytest.Config) -> Sequence[SourceRea
 @pytest.hookspec
 def pytest_devsecops_report_formats(config: pytest.Config) -> Sequence[ReportFormat]:  # type: ignore[empty-body]
     """Return further report formats; a name that exists already is an error."""
+
+
+@pytest.hookspec
+def pytest_devsecops_stores(config: pytest.Config) -> Sequence[StoreType]:  # type: ignore[empty-body]
+    """Return further kinds of stores for ``recovery.store("name", …)``; a name that exists already is an error."""
 
 
 @pytest.hookspec

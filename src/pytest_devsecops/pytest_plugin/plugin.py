@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_devsecops.core.parametrising import ATTRIBUTE
 from pytest_devsecops.pytest_plugin import hookspecs, options
-from pytest_devsecops.pytest_plugin.fixtures import dependencies, devsecops
+from pytest_devsecops.pytest_plugin.fixtures import dependencies, devsecops, identity, identity_target, idp, recovery
 from pytest_devsecops.pytest_plugin.listening import Listener
 from pytest_devsecops.pytest_plugin.waking import CURRENT, STARTED, awake, has_reason_to_wake, wake
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
 
-__all__ = ["dependencies", "devsecops"]
+    from pytest_devsecops.core.parametrising import Values
+
+__all__ = ["dependencies", "devsecops", "identity", "identity_target", "idp", "recovery"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +47,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[STARTED] = True
     if has_reason_to_wake(session.config):
         wake(session.config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of each value that a decorator of ours asks for, such as ``@forged_tokens()``."""
+    values: Values | None = getattr(metafunc.function, ATTRIBUTE, None) or getattr(metafunc.cls, ATTRIBUTE, None)
+    if values is not None:
+        metafunc.parametrize(values.argument, values.texts, ids=values.texts)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,6 +119,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     run = awake(item.config)
     if run is not None:
         run.recorder.refuse_unasserted()
+        run.judge_limits(item)
     return result
 
 

@@ -52,6 +52,11 @@ class Recorder:
         self._fixtures: dict[int, _FixtureVerdicts] = {}
         self._inside: list[_FixtureVerdicts] = []
 
+    @property
+    def in_wide_fixture(self) -> bool:
+        """Whether a fixture that other tests may use as well is being set up."""
+        return any(not fixture.function_scoped for fixture in self._inside)
+
     def begin(self, item: pytest.Item) -> None:
         """Start an attempt at ``item`` with the verdicts of the wider fixtures that it uses."""
         self.attempt = Attempt(item)

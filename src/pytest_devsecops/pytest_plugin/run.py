@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_devsecops.builtin import REPORT_FORMATS, SECTIONS, SOURCE_READERS
+from pytest_devsecops.builtin import REPORT_FORMATS, SECTIONS, SOURCE_READERS, STORES
 from pytest_devsecops.core.assessment import Assessment, assess
 from pytest_devsecops.core.findings import Status
 from pytest_devsecops.core.records import Inventory, RunInfo
@@ -26,6 +26,7 @@ from pytest_devsecops.pytest_plugin import options, provenance
 from pytest_devsecops.pytest_plugin.carried import LOSSES, WORKER_KEY
 from pytest_devsecops.pytest_plugin.claiming import Claims
 from pytest_devsecops.pytest_plugin.gate import reasons_to_fail, unmet
+from pytest_devsecops.pytest_plugin.limits import judge_limits, limits_of
 from pytest_devsecops.pytest_plugin.recording import Recorder
 from pytest_devsecops.pytest_plugin.results import Results, attach
 from pytest_devsecops.pytest_plugin.selection import describe
@@ -33,6 +34,7 @@ from pytest_devsecops.pytest_plugin.settings import Settings, read_settings
 from pytest_devsecops.pytest_plugin.telling import Outcome, tell
 from pytest_devsecops.pytest_plugin.umbrella import DevSecOps
 from pytest_devsecops.pytest_plugin.writing import write_reports
+from pytest_devsecops.recovery.making import Maker
 from pytest_devsecops.reports.model import Report, ReportFormat
 
 
@@ -45,6 +47,7 @@ class Run:
         policy: the decoded policy.
         requirements: what the policy and hooks declare, by id.
         readers: the known source formats.
+        stores: the known kinds of stores.
         redactor: keeps secrets out of what is written.
     """
 
@@ -55,6 +58,7 @@ class Run:
         policy: Policy,
         requirements: Mapping[str, Requirement],
         readers: Registry[SourceReader],
+        stores: Registry[Maker],
         redactor: Redactor,
     ) -> None:
         self._config = config
@@ -62,6 +66,7 @@ class Run:
         self._policy = policy
         self._requirements = requirements
         self._readers = readers
+        self._stores = stores
         self._redactor = redactor
         self._started = datetime.now(UTC)
         self._received: list[Inventory] = []
@@ -84,6 +89,9 @@ class Run:
         readers: Registry[SourceReader] = Registry("source format", SOURCE_READERS)
         for reader in _from_hooks(config.hook.pytest_devsecops_source_readers(config=config)):
             readers.add(reader.name, reader, provider="a plugin")
+        stores: Registry[Maker] = Registry("store", STORES)
+        for store in _from_hooks(config.hook.pytest_devsecops_stores(config=config)):
+            stores.add(store.name, store.make, provider="a plugin")
         settings = read_settings(config, formats)
         bases = _from_hooks(config.hook.pytest_devsecops_policies(config=config))
         policy = read_policy(config.rootpath, SECTIONS, file=settings.policy_file, bases=bases)
@@ -93,12 +101,19 @@ class Run:
         secrets = [Secret(value) for value in _from_hooks(config.hook.pytest_devsecops_redactions(config=config))]
         named = {name: os.environ.get(name, "") for name in policy.redact_environment}
         secrets.extend(Secret(value, f"the value of {name}") for name, value in named.items() if value)
-        return cls(config, settings, policy, declared, readers, Redactor(secrets))
+        return cls(config, settings, policy, declared, readers, stores, Redactor(secrets))
 
     @cached_property
     def umbrella(self) -> DevSecOps:
         """What the fixture ``devsecops`` gives."""
-        return DevSecOps(self._policy, self._readers, today=self._settings.today, record=self._record)
+        return DevSecOps(
+            self._policy,
+            self._readers,
+            self._stores,
+            today=self._settings.today,
+            record=self._record,
+            limits=self._limits,
+        )
 
     def collected(self, items: list[pytest.Item], report: pytest.CollectReport) -> None:
         """Take the marks of tests that were just collected; problems fail the collection."""
@@ -165,6 +180,20 @@ class Run:
         """Write the end of the run's terminal output."""
         if self._outcome is not None:
             tell(reporter, self._outcome, self._settings, self._config)
+
+    def judge_limits(self, item: pytest.Item) -> None:
+        """Fail a test whose recovery verdicts leave a limit of its marker open."""
+        attempt = self.recorder.attempt
+        if attempt is None or attempt.item is not item:
+            return
+        verdict = judge_limits(limits_of(self._claims.of(item)), attempt.verdicts)
+        if verdict is not None and not self._record(verdict):
+            pytest.fail(verdict.explain(), pytrace=False)
+
+    def _limits(self) -> Mapping[str, float]:
+        """Return the limits of the running test's marker; none for what a wider fixture makes for many tests."""
+        attempt = self.recorder.attempt
+        return limits_of(self._claims.of(attempt.item)) if attempt and not self.recorder.in_wide_fixture else {}
 
     def _record(self, verdict: Verdict) -> Verdict:
         return self.recorder.note(verdict)

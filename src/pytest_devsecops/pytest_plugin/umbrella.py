@@ -10,10 +10,16 @@ from typing import Any
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Finding, Status
+from pytest_devsecops.core.registry import Registry
 from pytest_devsecops.core.verdict import Examined, Verdict
 from pytest_devsecops.dependencies.family import Dependencies
 from pytest_devsecops.dependencies.model import ReadContext, SourceReader
+from pytest_devsecops.identity.family import Identity
+from pytest_devsecops.identity.target import Target
 from pytest_devsecops.policy.model import Policy
+from pytest_devsecops.pytest_plugin import hostile, searching, sequences
+from pytest_devsecops.recovery.family import Recovery
+from pytest_devsecops.recovery.making import Maker
 
 
 class DevSecOps:
@@ -22,19 +28,25 @@ class DevSecOps:
     Args:
         policy: the session's policy.
         readers: the known source formats.
+        stores: the known kinds of stores.
         today: the date that ages are counted from.
         record: called with every verdict.
+        limits: returns the objectives in seconds that the running test's marker sets.
     """
 
     def __init__(
         self,
         policy: Policy,
         readers: Mapping[str, SourceReader],
+        stores: Registry[Maker],
         *,
         today: date,
         record: Callable[[Verdict], Verdict],
+        limits: Callable[[], Mapping[str, float]],
     ) -> None:
+        self._limits = limits
         self._readers = readers
+        self._stores = stores
         self._record = record
         self.policy = policy
         self.today = today
@@ -48,6 +60,23 @@ class DevSecOps:
             ReadContext(self.policy.root, os.environ),
             today=self.today,
             record=self._record,
+        )
+
+    def identity_of(self, target: Target | None) -> Identity:
+        """Return checks on the identity flows of ``target``; close them when they are done with."""
+        return Identity(target, self.policy.sections["identity"], record=self._record, explore=sequences.explore)
+
+    def recovery(self) -> Recovery:
+        """Return checks that what was backed up comes back; close them when they are done with."""
+        return Recovery(
+            self.policy.sections["recovery"],
+            self.policy.root,
+            today=self.today,
+            record=self._record,
+            stores=self._stores,
+            limits=self._limits,
+            generate=hostile.generate,
+            search=searching.search,
         )
 
     def verdict(

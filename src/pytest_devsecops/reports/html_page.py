@@ -21,6 +21,7 @@ from pytest_devsecops.reports.model import Report, RequirementView, RunView
 from pytest_devsecops.reports.text import (
     headline,
     narrowed_text,
+    not_exercised_text,
     numbers,
     ordered,
     outcome_of_run,
@@ -118,6 +119,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "Advisories", _pairs(run["advisories"]) if run["advisories"] else "none were used"
     yield "CI", _pairs(run["ci"]) if run["ci"] else "not a CI run"
     yield "Versions", _pairs(dict(run["versions"]))
+    if catalogue := not_exercised_text(report):
+        yield "Catalogue", catalogue
     yield "Format", report["schema"]
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from pytest_devsecops.core.text import counted
-from pytest_devsecops.reports.model import FindingView, Report, RequirementView, RunView, VerdictView
+from pytest_devsecops.reports.model import FindingView, Report, RequirementView, VerdictView
 from pytest_devsecops.reports.text import (
     NOT_MET,
     examined_text,
@@ -20,6 +20,7 @@ from pytest_devsecops.reports.text import (
     measurement_text,
     measurements,
     narrowed_text,
+    not_exercised_text,
     one_line,
     ordered,
     outcome_of_run,
@@ -46,7 +47,7 @@ def render(report: Report) -> str:
     good = [one for one in requirements if one["status"] not in NOT_MET]
     page = _Page(MAX_BYTES)
     page.add(_head(report))
-    page.add(_provenance(report["run"]))
+    page.add(_provenance(report))
     page.add_table("Not met", unmet, folded=False)
     left_out = sum(not page.add(_details(one)) for one in unmet if _has_details(one))
     page.add_table("Met or waived", good, folded=True)
@@ -117,7 +118,8 @@ def _head(report: Report) -> str:
     return f"## {_MARKS[outcome]} {verdict_of_run(report)}\n\n{warning}**{headline(report)}**\n\n"
 
 
-def _provenance(run: RunView) -> str:
+def _provenance(report: Report) -> str:
+    run = report["run"]
     facts = [("run", f"{run['started']} to {run['finished']}")]
     if run["commit"]:
         dirty = {True: " with uncommitted changes", False: "", None: " (whether changed is unknown)"}[run["dirty"]]
@@ -126,6 +128,8 @@ def _provenance(run: RunView) -> str:
         facts.append(("policy", f"{run['policy']['path']} sha256:{run['policy']['sha256']}"))
     facts.extend((name, _pairs(table)) for name in ("ci", "advisories") if (table := run[name]))
     facts.append(("versions", _pairs(run["versions"])))
+    if catalogue := not_exercised_text(report):
+        facts.append(("catalogue", catalogue))
     lines = "".join(f"- {name}: {_text(value)}\n" for name, value in facts)
     return f"<details><summary>About this run</summary>\n\n{lines}\n</details>\n\n"
 

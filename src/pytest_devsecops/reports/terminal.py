@@ -19,6 +19,7 @@ from pytest_devsecops.reports.text import (
     measurement_text,
     measurements,
     narrowed_text,
+    not_exercised_text,
     one_line,
     ordered,
     outcome_of_run,
@@ -82,6 +83,7 @@ def _summary(report: Report, width: int, symbols: dict[str, str]) -> Iterator[Li
         yield from _row(requirement, width, symbols)
     if len(good) > _GOOD:
         yield from _indented(f"... and {counted(len(good) - _GOOD, 'more requirement')} met or waived", 2, width)
+    yield from (Line(line) for line in wrap(not_exercised_text(report), width) if line)
     narrowed = narrowed_text(report["run"])
     yield from (Line(line, "yellow") for line in wrap(narrowed, width) if narrowed)
     yield from (Line(line, _STYLES[outcome_of_run(report)]) for line in wrap(headline(report), width))

@@ -101,6 +101,29 @@ def narrowed_text(run: RunView) -> str:
     return f"This run was narrowed ({why}): it says nothing about what it did not run."
 
 
+def not_exercised_text(report: Report) -> str:
+    """Return which requirements of ASVS the run exercised and which not; empty if no check tells.
+
+    Checks tell in their evidence, under ``asvs``: what they exercised, and what checks of their
+    family can reach at all.
+    """
+    told = [
+        table
+        for requirement in report["requirements"]
+        for test in requirement["tests"]
+        for verdict in test["verdicts"]
+        if isinstance(table := verdict["evidence"].get("asvs"), dict)
+    ]
+    exercised = {one for table in told for one in _ids(table.get("exercised"))}
+    reach = list(dict.fromkeys(one for table in told for one in _ids(table.get("within_reach"))))
+    left = [one for one in reach if one not in exercised]
+    if not reach:
+        return ""
+    version = one_line(str(told[0].get("version", "")))
+    start = f"ASVS {version}: {len(reach) - len(left)} of the {len(reach)} requirements within reach were exercised"
+    return f"{start}; not exercised: {', '.join(left)}" if left else start
+
+
 def findings_of(verdict: VerdictView) -> list[FindingView]:
     """Return the findings that no waiver accepts, violated ones first."""
     unwaived = [found for found in verdict["findings"] if found["waived_by"] is None]
@@ -194,6 +217,11 @@ def wrap(text: str, width: int) -> list[str]:
                 line = joined
         lines.append(line)
     return lines
+
+
+def _ids(value: object) -> list[str]:
+    """Return the texts of a list; evidence may be anything."""
+    return [one_line(one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _pieces(word: str, width: int) -> Iterator[str]:

@@ -96,10 +96,18 @@ function duration(seconds) {
   return parts.slice(0, 2).join(" ");
 }
 
-// A measurement or a limit, in the unit that it was written in: 30m, 25h, 0.4s.
+// A measurement or a limit, in the unit that it was written in: 30m, 25h, 0.4s; what is long and no whole number of
+// one unit is rounded up to a second, so that it never looks like the limit that it exceeds: 1d 3m 7s.
 function objective(seconds) {
   for (const [unit, size] of [["w", 604800], ["d", 86400], ["h", 3600], ["m", 60]]) {
     if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`;
   }
-  return seconds < 1 ? `${seconds}s` : `${Number(seconds.toFixed(1))}s`;
+  if (seconds < 120) return seconds < 1 ? `${seconds}s` : `${Number(seconds.toFixed(1))}s`;
+  const parts = [];
+  let rest = Math.ceil(seconds);
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]]) {
+    if (rest >= size) parts.push(`${Math.floor(rest / size)}${unit}`);
+    rest %= size;
+  }
+  return parts.join(" ");
 }

@@ -1,0 +1,1 @@
+cp "$BACKUP_DIR/parcels.sqlite3" "$SQLITE_DATABASE"
