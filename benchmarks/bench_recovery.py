@@ -28,7 +28,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from pytest_devsecops.recovery import isolation, loss, postgresql, restoring, sqlite
+from pytest_devsecops.recovery import isolation, loss, postgresql, restoring, sqlite, workspace
 from pytest_devsecops.recovery.model import RecoveryError, Store
 from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.round_trip import run_drill
@@ -162,6 +162,7 @@ def _stage() -> Iterator[Stopwatch]:
                     put(place, name)
         for module in (loss, restoring):
             put(module, "run_step", without=lambda result: float(result.seconds))
+        put(workspace, "remove")
         yield watch
 
 

@@ -170,7 +170,7 @@ class PostgreSQLInstance:
 
     def behaviours(self) -> Behaviours:
         """Try next ids, refused roles and references; check constraints, collations and indexes again."""
-        found = try_everything(self.server, self._database, physical=self._physical)
+        found = try_everything(self.server, self._database, physical=self._physical, proven=self.layout.proven)
         return Behaviours(found.tried, tuple(one for one in found.findings if one.subject not in self._known))
 
     def misbehaves(self) -> frozenset[str]:

@@ -6,7 +6,8 @@ dumped at different moments and files that were copied while they changed can al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pytest_devsecops.core.findings import Finding, Status
@@ -14,7 +15,8 @@ from pytest_devsecops.core.text import counted
 from pytest_devsecops.recovery.model import Behaviours
 from pytest_devsecops.recovery.stores.postgresql.behaviour import taken_ids, try_behaviours
 from pytest_devsecops.recovery.stores.postgresql.server import Server, driver
-from pytest_devsecops.recovery.stores.postgresql.snapshotting import databases
+from pytest_devsecops.recovery.stores.postgresql.snapshotting import AT_ONCE, databases
+from pytest_devsecops.recovery.stores.postgresql.unchanged import indexes
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,36 +51,39 @@ _DATABASE_COLLATION = """
 select 'database ' || datname, datcollversion, pg_database_collation_actual_version(oid) from pg_catalog.pg_database
 where datname = current_database() and datcollversion is not null and datcollversion is distinct from pg_database_collation_actual_version(oid)
 """
-_INDEXES = """
-select i.indexrelid::regclass::text from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
-join pg_catalog.pg_am m on m.oid = c.relam
-where m.amname = 'btree' and c.relkind = 'i' and i.indisvalid and c.relpersistence <> 't' and i.indexrelid >= 16384 order by 1
-"""
 _AMCHECK = "select quote_ident(n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'amcheck'"
 
 
-def try_everything(server: Server, first: str, *, physical: bool) -> Behaviours:
+def try_everything(server: Server, first: str, *, physical: bool, proven: Mapping[str, Collection[str]]) -> Behaviours:
     """Try what a restored cluster has to do, and check every database's constraints again.
 
     Args:
         server: the running server.
         first: the store's own database.
         physical: whether its files were copied, so that indexes can be out of step with tables.
+        proven: by the prefix of the database, the indexes that match their tables for certain.
     """
-    tried = 0
-    findings: list[Finding] = []
-    for database in databases(server, first):
+
+    def tried_in(database: str) -> Behaviours:
+        findings: list[Finding] = []
+        tried = 0
         with server.connect(database, autocommit=False) as connection:
             if database == first:
                 own = try_behaviours(connection)
-                tried += own.tried
+                tried = own.tried
                 findings.extend(own.findings)
             findings.extend(broken_constraints(connection))
             findings.extend(other_collations(connection))
             if physical:
-                findings.extend(damaged_indexes(connection))
+                known = proven.get("" if database == first else f"{database}:", ())
+                findings.extend(damaged_indexes(connection, [one for one in indexes(connection) if one not in known]))
             connection.rollback()
-    return Behaviours(tried, tuple(findings))
+        return Behaviours(tried, tuple(findings))
+
+    names = databases(server, first)
+    with ThreadPoolExecutor(min(len(names), AT_ONCE)) as pool:
+        found = list(pool.map(tried_in, names))
+    return Behaviours(sum(one.tried for one in found), tuple(finding for one in found for finding in one.findings))
 
 
 def misbehaving(server: Server, first: str) -> frozenset[str]:
@@ -124,8 +129,10 @@ def other_collations(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
             )
 
 
-def damaged_indexes(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def damaged_indexes(connection: psycopg.Connection[Any], doubtful: list[str]) -> Iterator[Finding]:
     """Return the B-tree indexes that do not match their tables, as ``amcheck`` sees them; without it, that nobody looked."""
+    if not doubtful:
+        return
     module = driver()
     try:
         with connection.transaction(force_rollback=True):
@@ -134,7 +141,7 @@ def damaged_indexes(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
                 place = ("devsecops_amcheck",)
                 connection.execute("create schema devsecops_amcheck")
                 connection.execute("create extension amcheck schema devsecops_amcheck")
-            for (index,) in connection.execute(_INDEXES).fetchall():
+            for index in doubtful:
                 problem = _index_problem(connection, place[0], index)
                 if problem:
                     message = f"index {index} is damaged: {problem}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from pytest_devsecops.recovery.model import Rows, Snapshot
 from pytest_devsecops.recovery.stores.postgresql import rows
 from pytest_devsecops.recovery.stores.postgresql.reading import CatalogReader
 from pytest_devsecops.recovery.stores.postgresql.server import Server, driver
-from pytest_devsecops.recovery.stores.postgresql.unchanged import TableFiles, same_tables, table_files
+from pytest_devsecops.recovery.stores.postgresql.unchanged import Files, files_of, indexes, same_files
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,17 +25,36 @@ where n.nspname !~ '^pg_temp' order by 1
 _CLOSED = (
     "select datname::text from pg_catalog.pg_database where not datallowconn and datname <> 'template0' order by 1"
 )
+#: Databases that are looked at at the same time: a server that just started has few connections to give.
+AT_ONCE = 4
 #: Columns that were added without rewriting the files: the same files mean other rows then.
 Shapes = Mapping[str, rows.Table]
 
 
 @dataclass(slots=True)
 class Layout:
-    """Where a cluster keeps its rows, by the prefix of the database: files, and what a row of them is."""
+    """Where a cluster keeps its rows, by the prefix of the database: files, and what a row of them is.
+
+    ``proven`` has the indexes that match their tables as they do in the twin: the files of both are its.
+    """
 
     data: Path
-    files: dict[str, TableFiles] = field(default_factory=dict)
+    files: dict[str, Files] = field(default_factory=dict)
     shapes: dict[str, Shapes] = field(default_factory=dict)
+    proven: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one database holds, and what is not of it alone: ``cluster``, only read with the store's own."""
+
+    prefix: str
+    version: str = ""
+    things: dict[str, dict[str, dict[str, str | None]]] = field(default_factory=dict)
+    cluster: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    size: int = 0
 
 
 class Snapshooter:
@@ -55,87 +74,100 @@ class Snapshooter:
         self._database = database
         self._layout = layout
         self._twin = twin
-        self._things: dict[str, Mapping[str, Mapping[str, str | None]]] = {}
-        self._rows: dict[str, Rows] = {}
-        self._unread: list[str] = []
-        self._size = 0
 
     def take(self) -> Snapshot:
-        """Return what the cluster holds.
+        """Return what the cluster holds; its databases are read at the same time.
 
         Raises:
             RecoveryError: if the server refuses the connection.
         """
-        module = driver()
-        version = ""
-        for database in databases(self._server, self._database):
-            try:
-                with self._reading(database) as connection:
-                    version = str(connection.info.parameter_status("server_version"))
-                    self._read(connection, "" if database == self._database else f"{database}:")
-            except module.Error as error:
-                self._unread.append(f"database {database} cannot be read: {_line(error)}")
         with self._server.connect("postgres") as connection:
-            for (closed,) in connection.execute(_CLOSED).fetchall():
-                self._unread.append(f"database {closed} takes no connections, so nobody looked into it")
-        return Snapshot(self._things, self._rows, (), {"postgresql": version}, self._size, tuple(self._unread))
+            names = _databases(connection, self._database)
+            closed = [str(name) for (name,) in connection.execute(_CLOSED).fetchall()]
+        with ThreadPoolExecutor(min(len(names), AT_ONCE)) as pool:
+            parts = list(pool.map(self._part, names))
+        things: dict[str, Mapping[str, Mapping[str, str | None]]] = {}
+        for part in parts:
+            for kind, named in (*part.cluster.items(), *part.things.items()):
+                things[kind] = {**things.get(kind, {}), **named}
+        unread = [one for part in parts for one in part.unread]
+        unread += [f"database {name} takes no connections, so nobody looked into it" for name in closed]
+        version = next((part.version for part in parts if part.version), "")
+        found = {name: one for part in parts for name, one in part.rows.items()}
+        return Snapshot(things, found, (), {"postgresql": version}, sum(part.size for part in parts), tuple(unread))
 
-    def _read(self, connection: psycopg.Connection[Any], prefix: str) -> None:
-        reader = CatalogReader(connection, prefix)
-        own = reader.database()
-        if not self._things:
-            self._things.update(reader.cluster())
-        _add_next_values(connection, own, prefix)
-        for kind, names in own.items():
-            self._things[kind] = {**self._things.get(kind, {}), **names}
-        self._read_tables(connection, prefix)
+    def _part(self, database: str) -> _Part:
+        part = _Part("" if database == self._database else f"{database}:")
+        try:
+            with self._server.connect(database) as connection:
+                connection.execute("begin isolation level repeatable read read only")
+                part.version = str(connection.info.parameter_status("server_version"))
+                self._read(connection, part)
+                connection.execute("rollback")
+        except driver().Error as error:
+            part.unread.append(f"database {database} cannot be read: {_line(error)}")
+        return part
+
+    def _read(self, connection: psycopg.Connection[Any], part: _Part) -> None:
+        reader = CatalogReader(connection, part.prefix)
+        part.things = reader.database()
+        if not part.prefix:
+            part.cluster = reader.cluster()
+        _add_next_values(connection, part.things, part.prefix)
+        self._read_tables(connection, part)
         lobs = rows.large_objects(connection)
-        if lobs.count or not prefix:
-            self._rows[prefix + rows.LARGE_OBJECTS] = lobs
-        self._size += (connection.execute("select pg_database_size(current_database())").fetchone() or (0,))[0]
+        if lobs.count or not part.prefix:
+            part.rows[part.prefix + rows.LARGE_OBJECTS] = lobs
+        part.size = (connection.execute("select pg_database_size(current_database())").fetchone() or (0,))[0]
 
-    def _read_tables(self, connection: psycopg.Connection[Any], prefix: str) -> None:
+    def _read_tables(self, connection: psycopg.Connection[Any], part: _Part) -> None:
+        prefix = part.prefix
         tables = rows.tables(connection)
-        files = table_files(connection, list(tables))
-        known = self._known(prefix, tables, files)
+        own = indexes(connection)
+        files = files_of(connection, [*tables, *own])
         self._layout.files[prefix], self._layout.shapes[prefix] = files, tables
+        same = self._same(connection, prefix)
+        self._layout.proven[prefix] = frozenset(index for index, table in own.items() if {index, table} <= same)
+        known = self._known(prefix, tables, same)
         module = driver()
         for name, table in tables.items():
             try:
                 with connection.transaction():
-                    self._rows[prefix + name] = known.get(name) or rows.fingerprint(connection, name, table)
+                    part.rows[prefix + name] = known.get(name) or rows.fingerprint(connection, name, table)
             except module.Error as error:
-                self._unread.append(f"table {prefix}{name} cannot be read: {_line(error)}")
+                part.unread.append(f"table {prefix}{name} cannot be read: {_line(error)}")
 
-    def _known(self, prefix: str, tables: Shapes, files: TableFiles) -> Mapping[str, Rows]:
+    def _same(self, connection: psycopg.Connection[Any], prefix: str) -> frozenset[str]:
+        """Return the tables and indexes of a database that have the twin's files."""
+        files = self._layout.files[prefix]
         if self._twin is None or not files:
+            return frozenset()
+        layout, _ = self._twin
+        # The snapshot is taken: what it sees and is not yet on disk goes there now.
+        connection.execute("checkpoint")
+        return same_files(self._layout.data, files, layout.data, layout.files.get(prefix, {}))
+
+    def _known(self, prefix: str, tables: Shapes, same: frozenset[str]) -> Mapping[str, Rows]:
+        if self._twin is None:
             return {}
         layout, snapshot = self._twin
-        with self._server.connect(self._database) as other:
-            # The snapshot is taken: what it sees and is not yet on disk goes there now.
-            other.execute("checkpoint")
-        same = same_tables(self._layout.data, files, layout.data, layout.files.get(prefix, {}))
         theirs = layout.shapes.get(prefix, {})
         return {
             name: snapshot.rows[prefix + name]
-            for name in same
+            for name in same & tables.keys()
             if prefix + name in snapshot.rows and theirs.get(name) == tables[name]
         }
-
-    @contextlib.contextmanager
-    def _reading(self, database: str) -> Iterator[psycopg.Connection[Any]]:
-        with self._server.connect(database) as connection:
-            connection.execute("begin isolation level repeatable read read only")
-            yield connection
-            connection.execute("rollback")
 
 
 def databases(server: Server, first: str) -> list[str]:
     """Return the databases that take connections, ``first`` first."""
     with server.connect("postgres") as connection:
-        found = connection.execute("select datname::text from pg_catalog.pg_database where datallowconn order by 1")
-        names = [str(name) for (name,) in found.fetchall()]
-    return sorted(names, key=lambda name: name != first)
+        return _databases(connection, first)
+
+
+def _databases(connection: psycopg.Connection[Any], first: str) -> list[str]:
+    found = connection.execute("select datname::text from pg_catalog.pg_database where datallowconn order by 1")
+    return sorted((str(name) for (name,) in found.fetchall()), key=lambda name: name != first)
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Proof that a table is bit for bit the same in two copies of a cluster, from its files.
+"""Proof that a table or an index is bit for bit the same in two copies of a cluster, from its files.
 
 Files of equal content hold the same rows if every transaction in them had ended, because what a
 transaction number means never changes after that. Files that differ prove nothing.
@@ -13,35 +13,47 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
-#: Where a table and its out-of-line values are kept, below the data directory.
+#: Where a table (with its out-of-line values) or an index is kept, below the data directory.
 _FILES = """
 select c.oid::regclass::text, pg_relation_filepath(c.oid), pg_relation_filepath(nullif(c.reltoastrelid, 0))
 from pg_catalog.pg_class c where c.oid = any (%s::regclass[])
 """
+#: Valid B-trees, each with the table whose files hold what it points to: its own, or the one whose out-of-line values it finds.
+_INDEXES = """
+select i.indexrelid::regclass::text, coalesce(o.oid, i.indrelid)::regclass::text
+from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_am m on m.oid = c.relam
+left join pg_catalog.pg_class o on o.reltoastrelid = i.indrelid
+where m.amname = 'btree' and c.relkind = 'i' and i.indisvalid and c.relpersistence <> 't' and i.indexrelid >= 16384 order by 1
+"""
 _PREPARED = "select exists (select from pg_catalog.pg_prepared_xacts)"
 _CHUNK = 1 << 20
 
-#: For each table, the files of its rows.
-TableFiles = Mapping[str, tuple[str, ...]]
+#: For each table and index, its files.
+Files = Mapping[str, tuple[str, ...]]
 
 
-def table_files(connection: psycopg.Connection[Any], tables: list[str]) -> dict[str, tuple[str, ...]]:
-    """Return where the rows of ``tables`` are kept; nothing while a prepared transaction is undecided."""
+def indexes(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Return the valid B-tree indexes that a user's tables have, each with its table, by quoted names."""
+    return {str(index): str(table) for index, table in connection.execute(_INDEXES).fetchall()}
+
+
+def files_of(connection: psycopg.Connection[Any], relations: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return where tables and indexes are kept; nothing while a prepared transaction is undecided."""
     if (connection.execute(_PREPARED).fetchone() or (True,))[0]:
         return {}
-    found = connection.execute(_FILES, (tables,)).fetchall()
-    return {str(table): tuple(str(path) for path in paths if path) for table, *paths in found}
+    found = connection.execute(_FILES, (relations,)).fetchall()
+    return {str(name): tuple(str(path) for path in paths if path) for name, *paths in found}
 
 
-def same_tables(data: Path, files: TableFiles, other_data: Path, other_files: TableFiles) -> frozenset[str]:
-    """Return the tables whose files are the same in both data directories.
+def same_files(data: Path, files: Files, other_data: Path, other_files: Files) -> frozenset[str]:
+    """Return the tables and indexes whose files are the same in both data directories.
 
     What is compared must be on disk: after a checkpoint that followed the last write.
     """
     return frozenset(
-        table
-        for table, paths in files.items()
-        if other_files.get(table) == paths and all(_same_segments(data / path, other_data / path) for path in paths)
+        name
+        for name, paths in files.items()
+        if other_files.get(name) == paths and all(_same_segments(data / path, other_data / path) for path in paths)
     )
 
 
