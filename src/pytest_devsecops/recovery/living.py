@@ -37,6 +37,11 @@ class Evolving(Protocol):
     def evolve(self, number: int) -> str:
         """Change the schema as the user's migration number ``number`` might, and say how."""
 
+
+@runtime_checkable
+class Checkpointing(Protocol):
+    """What an instance may be able to do besides; optional."""
+
     def checkpoint(self) -> None:
         """Write what is in the log to the files, as the store does from time to time."""
 
@@ -128,7 +133,7 @@ class Life:
     @property
     def can_checkpoint(self) -> bool:
         """Whether the store can."""
-        return isinstance(self._instance, Evolving)
+        return isinstance(self._instance, Checkpointing)
 
     @property
     def can_migrate(self) -> bool:
@@ -232,7 +237,7 @@ class Life:
 
     def _checkpoint(self) -> None:
         """Let the store write its log to its files; what it holds stays the same."""
-        if isinstance(self._instance, Evolving):
+        if isinstance(self._instance, Checkpointing):
             self._instance.checkpoint()
             self._tell("checkpoint")
 

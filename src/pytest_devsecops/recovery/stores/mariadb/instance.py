@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_devsecops.recovery.model import Access, Behaviours, LedgerState, RecoveryError, Row, Rows, Snapshot
+from pytest_devsecops.recovery.stores.evolving import migration
 from pytest_devsecops.recovery.stores.mariadb import rows
 from pytest_devsecops.recovery.stores.mariadb.accounts import account_name, accounts, read_accounts
 from pytest_devsecops.recovery.stores.mariadb.behaviour import try_behaviours
@@ -249,6 +250,19 @@ class MariaDBInstance:
         """Open the server for generated rows."""
         with self.server.connect(self._recipe.database) as session:
             yield MariaDBTables(session, self._recipe.database)
+
+    def evolve(self, number: int) -> str:
+        """Change the schema as a migration might."""
+        with self.server.connect(self._recipe.database) as session:
+            statement = migration(number, *MariaDBTables(session, self._recipe.database).indexable())
+            session.rows(statement)
+        return statement
+
+    def checkpoint(self) -> None:
+        """Write what is in the logs to the files, and begin new ones."""
+        with self.server.connect() as session:
+            for what in ("tables", "engine logs", "binary logs"):
+                session.rows(f"flush {what}")
 
     def in_memory(self) -> list[str]:
         """Return the tables whose rows no restart keeps."""

@@ -33,6 +33,7 @@ _LABELS = {
     "inet6": ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::ffff:192.0.2.1"),
     "year": ("1901", "2155", "0000"),
 }
+_INDEXABLE = ("integer", "decimal", "date", "time", "timestamp", "uuid")
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _COLUMNS = (
     "select column_name, lower(data_type), column_type, is_nullable = 'YES', character_maximum_length,"
@@ -93,6 +94,13 @@ class MariaDBTables:
                 raise
             return error.message
         return None
+
+    def indexable(self) -> tuple[str, str]:
+        """Return the first table, and a column of it that takes an index without a length; quoted, empty if there is none."""
+        for name, place in self._places.items():
+            columns = self._table(name, place).columns
+            return place.quoted, next((quoted(one.name) for one in columns if one.domain in _INDEXABLE), "")
+        return "", ""
 
     def _table(self, name: str, place: rows.Table) -> Table:
         own = f" and table_schema = {literal_name(place.database)} and table_name = {literal_name(place.name)}"

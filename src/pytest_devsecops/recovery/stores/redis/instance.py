@@ -246,6 +246,13 @@ class RedisInstance:
         with self.server.connect() as client:
             yield RedisTables(client)
 
+    def checkpoint(self) -> None:
+        """Write what is in memory to the dump file, and to a new append-only log if there is one."""
+        with self.server.connect() as client:
+            _save(client)
+            if _info(client).get("aof_enabled") == "1":
+                _rewrite_log(client)
+
     def _close_ledger(self) -> None:
         if self._ledger is not None:
             self._ledger.close()
@@ -268,6 +275,20 @@ def _save(client: Redis) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def _rewrite_log(client: Redis) -> None:
+    """Begin a new append-only log with what is in memory, and wait for it.
+
+    Raises:
+        RecoveryError: if it takes too long.
+    """
+    client.execute_command("BGREWRITEAOF")  # type: ignore[no-untyped-call] # see above
+    limit = time.monotonic() + _SAVE_SECONDS
+    while "1" in (_info(client).get(f"aof_rewrite_{state}") for state in ("scheduled", "in_progress")):
+        if time.monotonic() > limit:
+            raise RecoveryError(f"the append-only log was not rewritten in {_SAVE_SECONDS:.0f}s")
+        time.sleep(0.02)
 
 
 def _info(client: Redis) -> dict[str, str]:
