@@ -13,6 +13,8 @@ from pytest_devsecops.recovery.model import Action, Environment, Kind
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 _SHOWN = 80
+#: A fixed value, or what tells it once the source is lost, from the restore's environment.
+Target = str | Callable[[Environment], str]
 _TARGETS = ("time", "name", "lsn", "xid", "immediate")
 
 
@@ -28,7 +30,8 @@ class Procedure:
         kind: ``logical`` restores into a running store, ``physical`` into an empty data directory.
         backup_env: further variables (secrets) for the backup alone.
         restore_env: further variables for the restore alone.
-        until: the recovery target of a physical restore, such as ``{"name": "before-release"}``.
+        until: the recovery target of a physical restore, such as ``{"name": "before-release"}``; a value may be
+            a callable that takes the restore's environment.
         name: what it is called in messages.
     """
 
@@ -40,7 +43,7 @@ class Procedure:
     # pytest shows a fixture's value when a test fails; these are secrets.
     backup_env: Environment = field(default_factory=lambda: _EMPTY, repr=False)
     restore_env: Environment = field(default_factory=lambda: _EMPTY, repr=False)
-    until: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    until: Mapping[str, Target] = field(default_factory=lambda: _EMPTY)
     name: str = "the procedure"
 
 
@@ -53,7 +56,7 @@ def procedure(
     kind: str = "logical",
     backup_env: Environment | None = None,
     restore_env: Environment | None = None,
-    until: Mapping[str, str] | None = None,
+    until: Mapping[str, Target] | None = None,
 ) -> Procedure:
     """Describe the backup and restore that production really runs.
 
@@ -70,7 +73,9 @@ def procedure(
         kind: ``"logical"``, or ``"physical"`` for a restore that fills an empty data directory.
         backup_env: what exists only where backups are made (a key, a password).
         restore_env: what a restore has at hand when the source's host is gone.
-        until: the recovery target of a physical restore: ``{"time": …}``, ``{"name": …}`` or ``{"lsn": …}``.
+        until: the recovery target of a physical restore: ``{"time": …}``, ``{"name": …}`` or ``{"lsn": …}``. A moment
+            of the drill itself is told by a callable, which takes the restore's environment: the backup may have
+            written it below ``BACKUP_DIR``.
 
     Raises:
         UsageError: if an argument cannot mean anything.

@@ -11,7 +11,15 @@ from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.recovery.ground import Ground
 from pytest_devsecops.recovery.likeness import Twin, snapshot_beside
 from pytest_devsecops.recovery.loss import procedure_environment, step_findings
-from pytest_devsecops.recovery.model import Behaviours, Instance, LedgerState, RecoveryError, Snapshot, Store
+from pytest_devsecops.recovery.model import (
+    Behaviours,
+    Environment,
+    Instance,
+    LedgerState,
+    RecoveryError,
+    Snapshot,
+    Store,
+)
 from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.running import Step, StepResult, run_step
 from pytest_devsecops.recovery.sabotage import Sabotage
@@ -82,7 +90,8 @@ def restore(
         if sabotage.kill_restore_after is not None:
             steps.append(_step(store, by, target, ground, room / "again", None))
         findings = step_findings("restore", steps[-1], ground.root)
-        started = _finish(target, by, findings)
+        environment = procedure_environment(store, target.access(role=False), ground.backup_dir, by.restore_env)
+        started = _finish(target, by, environment, findings)
         seconds = time.monotonic() - clock
         looked = _look(target, twin) if started else Looked(None, NO_LEDGER)
         if examine is not None and looked.snapshot is not None:
@@ -120,9 +129,9 @@ def _step(
         return run_step(step)
 
 
-def _finish(target: Instance, by: Procedure, findings: list[Finding]) -> bool:
+def _finish(target: Instance, by: Procedure, environment: Environment, findings: list[Finding]) -> bool:
     try:
-        target.finish(by.until)
+        target.finish(_moment(by, environment))
     except RecoveryError as error:
         findings.append(
             Finding(
@@ -134,6 +143,18 @@ def _finish(target: Instance, by: Procedure, findings: list[Finding]) -> bool:
         )
         return False
     return True
+
+
+def _moment(by: Procedure, environment: Environment) -> dict[str, str]:
+    """Return the recovery target; a callable of the user that tells it may raise anything."""
+    told = {}
+    for name, value in by.until.items():
+        try:
+            told[name] = value if isinstance(value, str) else str(value(environment)).strip()
+        except Exception as error:
+            message = f"until= could not tell the {name}: {type(error).__name__}: {error}"
+            raise RecoveryError(message, remedy="let the backup write the moment below BACKUP_DIR") from error
+    return told
 
 
 def _look(target: Instance, twin: Twin | None) -> Looked:

@@ -196,6 +196,30 @@ def test_archive_restores_to_a_name(recovery: Recovery, archive: Path) -> None:
     assert verdict.evidence["writes"]["continuous"] is False
 
 
+@pytest.mark.parametrize("target", ["time", "lsn"])
+def test_archive_restores_to_a_moment_that_the_backup_tells(recovery: Recovery, archive: Path, target: str) -> None:
+    settings = {"archive_mode": "on", "archive_command": f"cp %p {archive}/%f"}
+    store = postgresql(prepare=seed, env=_URL, settings=settings)
+    asked = {"time": "clock_timestamp()", "lsn": "pg_current_wal_lsn()"}[target]
+    moment = f"psql -XAtc 'select {asked}' > $BACKUP_DIR/until; sleep 0.2; psql -Xqc 'select pg_switch_wal()' >/dev/null; sleep 0.5"
+    backup = f"pg_basebackup -c fast -X none -D $BACKUP_DIR/base && {moment}"
+    restore = f"cp -a $BACKUP_DIR/base/. $PGDATA; echo \"restore_command = 'cp {archive}/%f %p'\" >> $PGDATA/postgresql.auto.conf"
+
+    def told(environment: Environment) -> str:
+        return Path(environment["BACKUP_DIR"], "until").read_text(encoding="ascii")
+
+    by = procedure(backup, restore, kind="physical", until={target: told}, timeout="60s")
+    verdict = recovery.round_trip(store, by=by)
+    # Nothing but the ledger was written after that moment.
+    assert verdict.status is Status.MET, verdict.explain()
+    assert verdict.evidence["writes"]["continuous"] is False
+
+    by = procedure("pg_basebackup -D $BACKUP_DIR/base", restore, kind="physical", until={target: told})
+    verdict = recovery.round_trip(store, by=by)
+    assert verdict.status is not Status.MET
+    assert f"until= could not tell the {target}: FileNotFoundError" in verdict.explain()
+
+
 def test_killed_source_leaves_no_server_and_no_file(store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with temporary_room("a-") as place:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
