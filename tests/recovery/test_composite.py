@@ -22,7 +22,7 @@ from pytest_devsecops.recovery.stores.composite import CompositeStore
 from pytest_devsecops.recovery.stores.directory import DirectoryStore
 from pytest_devsecops.testing.stage import stage_of
 
-pytestmark = pytest.mark.tools(sqlite3="sqlite3")
+pytestmark = [pytest.mark.slow, pytest.mark.tools(sqlite3="sqlite3")]
 
 
 def seed_database(environment: Environment) -> None:

@@ -20,6 +20,8 @@ from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.stores.directory import DirectoryStore
 from pytest_devsecops.recovery.stores.sqlite import SQLiteStore
 
+pytestmark = pytest.mark.slow
+
 _WITHOUT_PASSWORD = sorted(FAULTS.keys() - {"wrong-password"})
 
 

@@ -21,6 +21,8 @@ from pytest_devsecops.recovery.model import Environment
 from pytest_devsecops.recovery.populating import Column
 from pytest_devsecops.recovery.section import RecoveryPolicy
 
+pytestmark = pytest.mark.slow
+
 _SCHEMA = """
 create table country(code text primary key check(length(code) = 2), name text not null collate nocase unique) without rowid;
 insert into country values ('aa', 'First'), ('bb', 'Second');

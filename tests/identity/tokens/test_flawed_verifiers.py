@@ -300,7 +300,7 @@ def whatever_it_unpacks_to(issuer: Any, token: str) -> Claims:
     packed = AESGCM(key).decrypt(raw(iv), raw(sealed) + raw(tag), head.encode())
     content = zlib.decompress(packed, -15)
     # Whatever is done with it takes time for each byte; much, so that a busy machine changes nothing.
-    time.sleep(len(content) / 2**25)
+    time.sleep(len(content) / 2**24)
     return dict(issuer.verified(content.decode()))
 
 

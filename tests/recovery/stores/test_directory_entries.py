@@ -18,7 +18,7 @@ from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.model import Environment, RecoveryError
 from pytest_devsecops.recovery.stores.trees import copy_tree
 
-pytestmark = pytest.mark.tools(rsync="rsync", chattr="e2fsprogs")
+pytestmark = [pytest.mark.slow, pytest.mark.tools(rsync="rsync", chattr="e2fsprogs")]
 
 _ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not _ROOT, reason="only root may give files to others and make devices")

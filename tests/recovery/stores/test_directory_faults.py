@@ -13,7 +13,7 @@ from pytest_devsecops.recovery import directory, procedure
 from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.model import Environment
 
-pytestmark = pytest.mark.tools(openssl="openssl")
+pytestmark = [pytest.mark.slow, pytest.mark.tools(openssl="openssl")]
 
 
 def seed(environment: Environment) -> None:

@@ -15,6 +15,8 @@ from pytest_devsecops.recovery import directory, mariadb, procedure, redis
 from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.section import RecoveryPolicy
 
+pytestmark = pytest.mark.slow
+
 _SCHEMA = """
 create table country(code char(2) primary key check (length(code) = 2), name varchar(40) not null collate utf8mb4_unicode_ci unique);
 insert into country values ('aa', 'First'), ('bb', 'Second');

@@ -12,6 +12,8 @@ from pytest_devsecops.recovery import procedure, sqlite
 from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.model import Environment
 
+pytestmark = pytest.mark.slow
+
 _SEED = """
 pragma journal_mode = wal;
 pragma user_version = 42;

@@ -15,7 +15,7 @@ from pytest_devsecops.recovery import procedure, sqlite
 from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.model import Environment
 
-pytestmark = pytest.mark.tools(sqlite3="sqlite3")
+pytestmark = [pytest.mark.slow, pytest.mark.tools(sqlite3="sqlite3")]
 
 _SEED = """
 pragma encoding = 'UTF-16le';

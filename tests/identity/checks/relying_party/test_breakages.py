@@ -13,6 +13,8 @@ from pytest_devsecops.identity.provider.login import idp_login
 from pytest_devsecops.identity.provider.provider import Provider
 from pytest_devsecops.identity.target import Target
 
+pytestmark = pytest.mark.slow
+
 
 def subjects(verdict: Verdict, rule: str = "logs-in-on-broken-provider") -> set[str]:
     return {finding.subject for finding in verdict.findings if finding.rule == rule}
