@@ -127,10 +127,10 @@ class OwnedProcess:
         """Whether the process is there."""
         return self._process.poll() is None
 
-    def end(self, seconds: float) -> None:
-        """Ask it to shut down cleanly; kill it after ``seconds``."""
+    def end(self, seconds: float, by: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to shut down cleanly, by a signal; kill it after ``seconds``."""
         if self.running:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(by)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
         self.kill()
@@ -157,12 +157,12 @@ def free_port() -> int:
         return port
 
 
-def give(path: Path) -> None:
-    """Give a file or folder, with all in it, to the user that servers run as, closed to others."""
+def give(path: Path, *, inside: bool = True) -> None:
+    """Give a file or folder, with all ``inside`` it, to the user that servers run as, closed to others."""
     if path.is_dir():
         path.chmod(0o700)
     if os.geteuid() == 0:
-        for one in [path, *(path.rglob("*") if path.is_dir() else ())]:
+        for one in [path, *(path.rglob("*") if inside and path.is_dir() else ())]:
             os.lchown(one, _NOBODY, _NOBODY)
 
 

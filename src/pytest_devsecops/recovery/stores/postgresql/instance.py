@@ -16,8 +16,9 @@ from pytest_devsecops.recovery.stores.postgresql.binaries import Binaries
 from pytest_devsecops.recovery.stores.postgresql.ledgering import LedgerTable, write_and_read
 from pytest_devsecops.recovery.stores.postgresql.populating import PostgreSQLTables
 from pytest_devsecops.recovery.stores.postgresql.rechecking import misbehaving, try_everything
-from pytest_devsecops.recovery.stores.postgresql.server import SUPERUSER, Server, driver, give
+from pytest_devsecops.recovery.stores.postgresql.server import SUPERUSER, Server, driver
 from pytest_devsecops.recovery.stores.postgresql.snapshotting import Layout, Snapshooter
+from pytest_devsecops.recovery.stores.serving import give
 from pytest_devsecops.recovery.workspace import move_away, remove
 
 _RECOVERY_SECONDS = 600.0

@@ -6,13 +6,10 @@ and only processes that descend from it are killed.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -23,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_devsecops.core.errors import MissingExtraError
 from pytest_devsecops.recovery.model import RecoveryError
 from pytest_devsecops.recovery.stores.postgresql.binaries import Binaries
+from pytest_devsecops.recovery.stores.serving import OwnedProcess, as_server_user, free_port, give
 
 if TYPE_CHECKING:
     import psycopg
 
 SUPERUSER = "postgres"
-_NOBODY = 65534
 _START_SECONDS = 60.0
 #: Start-up settings of every server of a drill. They are ours, so they are not compared: they keep a
 #: restored copy from archiving, from subscribing and from answering anybody but the drill.
@@ -97,15 +94,15 @@ class Server:
         self.data = data
         self.sockets = sockets
         self.password = password
-        self.port = _free_port()
+        self.port = free_port()
         self._archive = archive
         self._role = role
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: OwnedProcess | None = None
 
     @property
     def running(self) -> bool:
         """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running
 
     def start(
         self, extra: Mapping[str, str] | None = None, *, durable: bool = True, patience: float = _START_SECONDS
@@ -126,17 +123,8 @@ class Server:
         if not self._archive:
             settings["archive_mode"] = "off"
         options = [part for name, value in {**settings, **(extra or {})}.items() for part in ("-c", f"{name}={value}")]
-        with (self.sockets / "log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the server that was found
-                [self.binaries.program("postgres"), "-D", str(self.data), *options],
-                cwd="/",
-                env={"PATH": f"{self.binaries.folder}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **as_server_user(),
-            )
+        argv = [self.binaries.program("postgres"), "-D", str(self.data), *options]
+        self._process = OwnedProcess(argv, self.sockets / "log", [str(self.binaries.folder)])
         self._wait(patience)
 
     def connect(self, database: str, *, autocommit: bool = True, pinned: bool = True) -> psycopg.Connection[Any]:
@@ -164,26 +152,16 @@ class Server:
 
     def stop(self) -> None:
         """Shut down cleanly."""
-        if self._process is None:
-            return
-        if self.running:
-            # SIGINT is PostgreSQL's fast shutdown: sessions are ended, everything is written.
-            self._process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_START_SECONDS)
+        if self._process is not None:
+            # PostgreSQL's fast shutdown: sessions are ended, everything is written.
+            self._process.end(_START_SECONDS, by=signal.SIGINT)
         self.kill()
 
     def kill(self) -> None:
         """Kill it and every process that descends from it, as a host that loses power would."""
         if self._process is None:
             return
-        # PostgreSQL's children are sessions of their own, so the process group does not reach them.
-        family = [self._process.pid, *_descendants(self._process.pid)]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._process.wait()
-        _wait_until_gone(family)
+        self._process.kill()
         self._process = None
         _remove_shared_memory(self.data)
 
@@ -253,54 +231,6 @@ def initdb(binaries: Binaries, data: Path, password: str, locale: str) -> None:
     secret.unlink()
     if ended.returncode != 0:
         raise RecoveryError(f"initdb failed: {(ended.stderr or ended.stdout).strip()[-400:]}")
-
-
-def give(path: Path, *, inside: bool = True) -> None:
-    """Give a file or folder, with all ``inside`` it, to the user that the server runs as, closed to others."""
-    if path.is_dir():
-        path.chmod(0o700)
-    if os.geteuid() == 0:
-        for one in [path, *(path.rglob("*") if inside and path.is_dir() else ())]:
-            os.lchown(one, _NOBODY, _NOBODY)
-
-
-def as_server_user() -> dict[str, Any]:
-    """Return how to start a process as the server's user: PostgreSQL refuses to run as root."""
-    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _descendants(pid: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold spaces; the parent's id is the second field after it.
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
-            parents.setdefault(parent, []).append(int(entry.parent.name))
-    found, left = [], [pid]
-    while left:
-        children = parents.get(left.pop(), [])
-        found.extend(children)
-        left.extend(children)
-    return found
-
-
-def _wait_until_gone(pids: list[int]) -> None:
-    limit = time.monotonic() + 5
-    while time.monotonic() < limit and any(_alive(pid) for pid in pids):
-        time.sleep(0.005)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
 
 
 def _remove_shared_memory(data: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_devsecops.recovery.model import RecoveryError
-from pytest_devsecops.recovery.stores.postgresql.server import give
+from pytest_devsecops.recovery.stores.serving import give
 
 _VERSION = "PG_*"
 
