@@ -142,6 +142,14 @@ def test_a_known_good_case_that_fails_leaves_it_unverified(kit: Any) -> None:
     assert {subject for rule, subject in kit.rules(verdict) if rule == "control-failed"} >= {"GET /orders/{order}"}
 
 
+@pytest.mark.parametrize("operation", ["GET /orders/{order}", "POST /orders", "GET /orders"])
+def test_an_operation_that_nobody_may_use_is_unverified(kit: Any, operation: str) -> None:
+    nobody = dict.fromkeys(kit.MATRIX[operation], "none")
+    verdict = kit.check(kit.target(kit.shop()), {**kit.MATRIX, operation: nobody})
+    assert verdict.status is Status.UNVERIFIED
+    assert ("no-known-good", operation) in kit.rules(verdict), verdict.explain()
+
+
 def test_a_resource_that_is_missing_is_named(kit: Any) -> None:
     verdict = kit.check(kit.target(kit.shop(), resources={}))
     assert verdict.status is Status.UNVERIFIED

@@ -49,6 +49,10 @@ def access_matches(live: Live, seen: Examination, matrix: Matrix, ignore: Mappin
 
 def _examine(people: People, ledger: Ledger, row: Row) -> None:
     """Examine one operation; what keeps it from being examined is noted, and the others go on."""
+    if not row.granted():
+        why = "nobody may use it, so nothing shows that a call would work"
+        ledger.unknown(row, "no-known-good", why, "ignore it with the reason")
+        return
     try:
         if people.parameters(row):
             ObjectAccess(people, ledger, row).examine()

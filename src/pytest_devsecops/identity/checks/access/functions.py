@@ -36,14 +36,6 @@ class ListAccess:
     def examine(self) -> None:
         """See what everybody gets to see, and compare it with the matrix."""
         row, ledger = self._row, self._ledger
-        if not row.granted():
-            ledger.unknown(
-                row,
-                "no-known-good",
-                "nobody may use it, so nothing shows that a call would work",
-                "ignore it with the reason",
-            )
-            return
         answers = {kind: self._answer(kind) for kind in row.granted()}
         good = [kind for kind, one in answers.items() if self._is_granted(one.answer)]
         if not good:
@@ -180,7 +172,7 @@ class FunctionAccess:
         if not good:
             seen = ", ".join(f"{kind} gets {one.exchange.response.status}" for kind, (one, _) in results.items())
             fix = "pass payloads={'…': Payload(…)} with what the operation needs, or ignore it with the reason"
-            ledger.unknown(row, "control-failed", f"it works for nobody who may use it ({seen or 'nobody may'})", fix)
+            ledger.unknown(row, "control-failed", f"it works for nobody who may use it ({seen})", fix)
             return
         self._find_witnesses(next(iter(good)))
         ledger.oracles[str(row.operation)] = (
