@@ -166,6 +166,11 @@ def give(path: Path, *, inside: bool = True) -> None:
             os.lchown(one, _NOBODY, _NOBODY)
 
 
+def held_in(folder: Path) -> frozenset[str]:
+    """Return the names in a data directory; none if a restore has removed it."""
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
 def as_server_user() -> Mapping[str, Any]:
     """Return how to start a process as the servers' user: a server should not run as root."""
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}

@@ -19,7 +19,7 @@ from pytest_devsecops.recovery.stores.mariadb.populating import MariaDBTables
 from pytest_devsecops.recovery.stores.mariadb.rechecking import problems
 from pytest_devsecops.recovery.stores.mariadb.server import DENIED, Server
 from pytest_devsecops.recovery.stores.mariadb.session import Session, is_gone, literal, number_of, quoted
-from pytest_devsecops.recovery.stores.serving import Program, give
+from pytest_devsecops.recovery.stores.serving import Program, give, held_in
 from pytest_devsecops.recovery.workspace import move_away, remove
 
 _OPEN_TRANSACTIONS = """
@@ -109,7 +109,7 @@ class MariaDBInstance:
         if self.server.running:
             self._let_us_in()
             return
-        if not any(self.server.data.iterdir()):
+        if not held_in(self.server.data):
             raise RecoveryError("the data directory is empty", remedy="let the restore fill $MYSQL_DATA")
         give(self.server.data)
         self.server.start(self.server.own_account())

@@ -18,7 +18,7 @@ from pytest_devsecops.recovery.stores.postgresql.populating import PostgreSQLTab
 from pytest_devsecops.recovery.stores.postgresql.rechecking import misbehaving, try_everything
 from pytest_devsecops.recovery.stores.postgresql.server import SUPERUSER, Server, driver
 from pytest_devsecops.recovery.stores.postgresql.snapshotting import Layout, Snapshooter
-from pytest_devsecops.recovery.stores.serving import give
+from pytest_devsecops.recovery.stores.serving import give, held_in
 from pytest_devsecops.recovery.workspace import move_away, remove
 
 _RECOVERY_SECONDS = 600.0
@@ -107,7 +107,10 @@ class PostgreSQLInstance:
         self._physical = True
         data = self.server.data
         if not (data / "PG_VERSION").is_file():
-            raise RecoveryError("the data directory is empty", remedy="let the restore fill $PGDATA")
+            held = "has no PG_VERSION" if held_in(data) else "is empty"
+            raise RecoveryError(
+                f"the data directory {held}", remedy="let the restore fill $PGDATA itself, not a folder in it"
+            )
         if (data / "standby.signal").exists():
             raise RecoveryError(
                 "it is a standby (standby.signal), which never accepts writes",

@@ -25,7 +25,7 @@ from pytest_devsecops.recovery.stores.redis.reading import (
 )
 from pytest_devsecops.recovery.stores.redis.server import CONFIG, Server, driver
 from pytest_devsecops.recovery.stores.redis.things import things
-from pytest_devsecops.recovery.stores.serving import Program
+from pytest_devsecops.recovery.stores.serving import Program, held_in
 from pytest_devsecops.recovery.workspace import move_away, remove
 
 if TYPE_CHECKING:
@@ -106,8 +106,9 @@ class RedisInstance:
         if until:
             raise RecoveryError("Redis has no recovery target", remedy="remove until= from the procedure")
         if not self.server.running:
-            if not any(path.name != CONFIG for path in self.server.data.iterdir()):
-                raise RecoveryError("the data directory is empty", remedy="let the restore fill $REDIS_DATA")
+            if not held_in(self.server.data) - {CONFIG}:
+                message = f"the data directory has nothing but {CONFIG}, no dump and no log"
+                raise RecoveryError(message, remedy="let the restore fill $REDIS_DATA")
             self.server.start()
 
     def snapshot(self) -> Snapshot:
