@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,11 +14,12 @@ import pytest
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Status
-from pytest_devsecops.recovery import directory, procedure, sqlite
+from pytest_devsecops.recovery import directory, procedure, round_trip, sqlite
 from pytest_devsecops.recovery.family import Recovery
 from pytest_devsecops.recovery.model import Environment
 from pytest_devsecops.recovery.stores.directory import DirectoryStore
 from pytest_devsecops.recovery.stores.sqlite import SQLiteStore
+from pytest_devsecops.recovery.workspace import place_on_disk
 
 _SAVE = "cp -a $DIRECTORY_PATH/. $BACKUP_DIR/"
 _LOAD = "cp -a $BACKUP_DIR/. $DIRECTORY_PATH"
@@ -214,6 +216,44 @@ def test_rto_is_projected_to_the_production_size(recovery: Recovery) -> None:
     assert verdict.measured["rto"] > verdict.evidence["restore_worst_seconds"]
     too_long = recovery.round_trip(store, by=procedure(_SAVE, f"sleep 0.5; {_LOAD}"), rto="400ms")
     assert too_long.status is Status.VIOLATED
+
+
+def test_a_time_that_was_measured_in_memory_keeps_no_limit(recovery: Recovery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_trip, "place_on_disk", lambda: None)
+    store = directory(prepare=seed, production_size="same")
+    kept = recovery.round_trip(store, by=procedure(_SAVE, _LOAD), rto="10h")
+    assert kept.status is Status.UNVERIFIED
+    assert "rto may be at most 10h and is not known: it was measured in memory" in kept.explain()
+    assert "rto" not in kept.measured
+    too_long = recovery.round_trip(store, by=procedure(_SAVE, f"sleep 0.5; {_LOAD}"), rto="400ms")
+    assert too_long.status is Status.VIOLATED
+
+
+def test_limits_are_measured_on_a_disk(recovery: Recovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.setattr(round_trip, "place_on_disk", lambda: disk)
+    seen = []
+
+    def save(environment: Environment) -> None:
+        seen.append(Path(environment["BACKUP_DIR"]).is_relative_to(disk))
+
+    recovery.round_trip(files(), by=procedure(save, "true"), rto="10h")
+    recovery.round_trip(files(), by=procedure(save, "true"))
+    assert seen == [True, False]
+
+
+def test_a_place_in_memory_is_told_from_one_on_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {}
+    for folder in (Path("/dev/shm"), Path("/var/tmp"), tmp_path):  # noqa: S108 - nothing is written there
+        asked = subprocess.run(["stat", "-f", "-c", "%T", folder], check=True, capture_output=True, text=True)
+        known[folder] = asked.stdout.strip() in ("tmpfs", "ramfs")
+    assert True in known.values()
+    disks = [folder for folder in (tmp_path, Path("/var/tmp")) if not known[folder]]  # noqa: S108 - see above
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert place_on_disk() == (disks[0] if disks else None)
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # noqa: S108 - see above
+    assert place_on_disk() == (None if known[Path("/var/tmp")] else Path("/var/tmp"))  # noqa: S108 - see above
 
 
 def test_rpo_is_the_interval_and_the_duration_of_the_backup(recovery: Recovery) -> None:

@@ -55,13 +55,22 @@ def run_drill(
     *,
     repeat: int = 1,
     sabotage: Sabotage = NO_SABOTAGE,
+    place: Path | None = None,
 ) -> Drill:
     """Run one drill from the prepared store to the examined target; nothing of it remains.
+
+    Args:
+        template: the prepared store.
+        by: the procedure under test.
+        root: the project's root.
+        repeat: how often to restore.
+        sabotage: what goes wrong on purpose.
+        place: where source and target lie; by default in the folder for temporary files.
 
     Raises:
         RecoveryError: if the drill itself cannot be run.
     """
-    with temporary_room() as room:
+    with temporary_room(place=place) as room:
         ground = make_ground(root, room, template)
         loss = back_up_and_lose(template, by, ground, sabotage)
         try:

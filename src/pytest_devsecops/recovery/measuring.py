@@ -68,8 +68,26 @@ class Objectives:
         return found
 
 
-def measure(template: Template, by: Procedure, root: Path, drill: Drill, limits: Limits, *, repeat: int) -> Objectives:
+def measure(
+    template: Template,
+    by: Procedure,
+    root: Path,
+    drill: Drill,
+    limits: Limits,
+    *,
+    repeat: int,
+    place: Path | None,
+) -> Objectives:
     """Measure the objectives of a drill that has been run; the restore is timed at further sizes if it needs to be.
+
+    Args:
+        template: the prepared store.
+        by: the procedure under test.
+        root: the project's root.
+        drill: the drill.
+        limits: what it is held to.
+        repeat: how often to restore at each size.
+        place: the folder on a disk in which it ran; None if it was another one.
 
     Raises:
         RecoveryError: if a further drill cannot be run.
@@ -77,10 +95,10 @@ def measure(template: Template, by: Procedure, root: Path, drill: Drill, limits:
     size = production_bytes(template)
     timings, failed = list(drill.timings), list[Finding]()
     if timings and size > 0:
-        larger, failed = _larger(template, by, root, timings, limits.rto, repeat)
+        larger, failed = _larger(template, by, root, timings, limits.rto, repeat, place)
         timings.extend(larger)
     projection = project(timings, size) if timings and size else None
-    unknown = _why_unknown(timings, projection, size, limits.rto)
+    unknown = _why_unknown(timings, projection, size, limits.rto, on_disk=place is not None)
     point = recovery_point(drill.ledger, by.every, drill.loss.backup.seconds)
     measured = Objectives(tuple(timings), projection, unknown, point)
     time_reason = f"{unknown or _basis(timings, size)}{told_assumption(template)}"
@@ -153,7 +171,9 @@ def _basis(timings: list[Timing], size: int) -> str:
     )
 
 
-def _why_unknown(timings: list[Timing], projection: Projection | None, size: int, limit: float | None) -> str:
+def _why_unknown(
+    timings: list[Timing], projection: Projection | None, size: int, limit: float | None, *, on_disk: bool
+) -> str:
     if not timings:
         return "no restore ended with a store that reads and writes"
     sizes = sorted({one.size for one in timings})
@@ -166,11 +186,19 @@ def _why_unknown(timings: list[Timing], projection: Projection | None, size: int
             f"measured from {sizes[0]:,} to {sizes[-1]:,} bytes, it projects to {spoken(projection.seconds)} "
             f"at {size:,} bytes, give or take {spoken(projection.uncertainty)}, which is too far off to tell"
         )
+    if limit is not None and not on_disk and projection.upper <= limit:
+        return "it was measured in memory, where nothing is written to a disk; let TMPDIR name a folder on one"
     return ""
 
 
 def _larger(
-    template: Template, by: Procedure, root: Path, timings: list[Timing], limit: float | None, repeat: int
+    template: Template,
+    by: Procedure,
+    root: Path,
+    timings: list[Timing],
+    limit: float | None,
+    repeat: int,
+    place: Path | None,
 ) -> tuple[list[Timing], list[Finding]]:
     """Time restores of the store grown by copies of its data, until they tell what is asked or time is up."""
     size = production_bytes(template)
@@ -178,7 +206,7 @@ def _larger(
     started = time.monotonic()
     for growth in range(_FIRST_GROWTH, _MOST_GROWTH + 1, _MORE_GROWTH):
         begun = time.monotonic()
-        more, failed = _grown(template, by, root, growth, repeat)
+        more, failed = _grown(template, by, root, growth, repeat, place)
         if failed or not more:
             return found, failed
         found.extend(more)
@@ -187,7 +215,7 @@ def _larger(
         if _extrapolated([*timings, *found], size, limit):
             # The machine may have been busier at one size than at the other: once more, the other way round.
             for number, one in ((growth, more[0].size), (0, timings[0].size)):
-                again, failed = _grown(template, by, root, number, 1, size=one)
+                again, failed = _grown(template, by, root, number, 1, place, size=one)
                 if failed:
                     return found, failed
                 found.extend(again)
@@ -219,10 +247,17 @@ def _extrapolated(timings: list[Timing], size: int, limit: float) -> bool:
 
 
 def _grown(
-    template: Template, by: Procedure, root: Path, growth: int, repeat: int, *, size: int | None = None
+    template: Template,
+    by: Procedure,
+    root: Path,
+    growth: int,
+    repeat: int,
+    place: Path | None,
+    *,
+    size: int | None = None,
 ) -> tuple[list[Timing], list[Finding]]:
     """Time restores of a store whose data was doubled ``growth`` times; they count for ``size``, or for what it has."""
-    with temporary_room() as room:
+    with temporary_room(place=place) as room:
         ground = make_ground(root, room, template)
         loss = back_up_and_lose(template, by, ground, NO_SABOTAGE, growth=growth, writes=False)
         try:

@@ -17,6 +17,7 @@ from pytest_devsecops.recovery.model import RecoveryError, Snapshot
 from pytest_devsecops.recovery.objectives import Projection, Timing, spoken
 from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.templates import Template
+from pytest_devsecops.recovery.workspace import place_on_disk
 
 __all__ = ["NAME", "Limits", "round_trip", "run_drill", "unverified"]
 
@@ -29,8 +30,9 @@ def round_trip(template: Template, by: Procedure, root: Path, limits: Limits, *,
     Raises:
         RecoveryError: if the drill itself cannot be run.
     """
-    drill = run_drill(template, by, root, repeat=repeat)
-    found = measure(template, by, root, drill, limits, repeat=repeat)
+    place = place_on_disk() if limits.rto is not None else None
+    drill = run_drill(template, by, root, repeat=repeat, place=place)
+    found = measure(template, by, root, drill, limits, repeat=repeat, place=place)
     return Verdict(
         NAME,
         [*drill.findings, *found.findings, *_all_ignored(drill, template)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from pytest_devsecops.recovery.model import RecoveryError
 
+#: File systems that write to no disk.
+_IN_MEMORY = ("tmpfs", "ramfs")
 #: Waits until the room is done with, or until our process is gone: then what still works in the room (a
 #: server, a step) is killed and the room removed. It is a shell because one starts in a millisecond.
 _GUARD = """
@@ -50,13 +53,13 @@ def copy_data(source: Path, target: Path, *options: str) -> None:
 
 
 @contextlib.contextmanager
-def temporary_room(prefix: str = "drill-") -> Iterator[Path]:
-    """Make an empty folder and remove it at the end, whatever its files' modes are.
+def temporary_room(prefix: str = "drill-", place: Path | None = None) -> Iterator[Path]:
+    """Make an empty folder in ``place`` and remove it at the end, whatever its files' modes are.
 
-    It lies in the system's folder for temporary files, because a path below a project or pytest's
-    own folder is soon longer than the 107 bytes that a Unix socket may have.
+    Without a place it lies in the system's folder for temporary files, because a path below a project or
+    pytest's own folder is soon longer than the 107 bytes that a Unix socket may have.
     """
-    room = Path(tempfile.mkdtemp(prefix=prefix))
+    room = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     # A server that runs as another user has to come in; its own folders are closed below this one.
     room.chmod(0o711)
     with _guarded(room):
@@ -82,6 +85,31 @@ def _guarded(room: Path) -> Iterator[None]:
         yield
     finally:
         guard.communicate(b"done\n")
+
+
+def place_on_disk() -> Path | None:
+    """Return the folder for temporary files, or ``/var/tmp`` if that one lies in memory; None if both do.
+
+    What is written to memory is durable at no cost, so that a time measured there is none of production's.
+    """
+    places = (Path(tempfile.gettempdir()), Path("/var/tmp"))  # noqa: S108 - a room of its own is made in it
+    return next((one for one in places if os.access(one, os.W_OK) and not _in_memory(one)), None)
+
+
+def _in_memory(folder: Path) -> bool:
+    """Tell whether a folder's file system keeps everything in memory; no where nothing tells."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    place, found = folder.resolve(), (0, "")
+    for line in lines:
+        # proc(5): the mount point is the fifth field, the type the first after a lone hyphen.
+        before, _, after = line.partition(" - ")
+        point = before.split(" ")[4].encode().decode("unicode_escape")
+        if place.is_relative_to(point) and len(point) >= found[0]:
+            found = (len(point), after.split(" ")[0])
+    return found[1] in _IN_MEMORY
 
 
 def remove(folder: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import stat
 import struct
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,7 +219,12 @@ def test_a_copied_tree_is_one_of_its_own(tmp_path: Path) -> None:
 
 
 @as_root
-def test_nothing_stays_behind_of_files_that_cannot_be_changed(recovery: Recovery, tmp_path: Path) -> None:
+def test_nothing_stays_behind_of_files_that_cannot_be_changed(
+    recovery: Recovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The usual folder for temporary files may be in memory, where no file is immutable.
+    monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")  # noqa: S108 - a folder of its own is made in it
+
     def unchangeable(environment: Environment) -> None:
         place = Path(environment["DIRECTORY_PATH"], "contract")
         place.write_text("signed", encoding="ascii")
