@@ -71,3 +71,4 @@ create extension citext; create extension btree_gist schema s2; create extension
 insert into ct values ('X'); insert into cit values ('zz');
 create publication p for table c1 where (id in (1,2) and id between 1 and 5 and id > 0), tables in schema s2 with (publish='insert');
 alter table c1 replica identity full; alter table c2 set without cluster; alter table c2 cluster on c2_pkey; alter index c2_pkey set (fillfactor=60); alter table c2 set (parallel_workers=2);
+create function fd() returns text language sql begin atomic select 'x'; end; create function fe() returns record language sql begin atomic select 1, 'x'::varchar, '1'::numeric(5,2), -1, (select null::date), b'1' from c1; end;

@@ -103,6 +103,7 @@ ALTERED: dict[str, tuple[str, set[str]]] = {
     "a grant on a setting": ("revoke set on parameter log_min_duration_statement from keeper", {"privileges of a parameter:log_min_duration_statement"}),
     "a grant on a database": ("revoke temporary on database app from keeper", {"database:app"}),
     "a grant on a system function": ("grant execute on function pg_sleep(float8) to public", {"privileges of:pg_catalog.pg_sleep(double precision)"}),
+    "a grant on a column of a system table": ("revoke select (rolname) on pg_authid from keeper", {"privileges of:pg_catalog.pg_authid.rolname"}),
     "default privileges": ("alter default privileges in schema sales revoke execute on functions from keeper", {"default privileges:postgres in sales for f"}),
     "an owner": ("alter table sales.orders owner to postgres", {"table:sales.orders", "sequence:sales.orders_id_seq"}),
     "the owner of a schema": ('alter schema "Odd Name" owner to keeper', {'schema:"Odd Name"'}),

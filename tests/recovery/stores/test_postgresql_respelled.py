@@ -66,6 +66,10 @@ def test_restore_through_another_superuser_is_met_and_one_without_owners_is_not(
         (_VARCHAR, _VARCHAR_AGAIN),
         ("CHECK ((((n >= 1) AND (n <= 2)) AND (n > 0)))", "CHECK (((n >= 1) AND (n <= 2) AND (n > 0)))"),
         ("((a OR b) OR c.d)", "(a OR b OR c.d)"),
+        ("SELECT 'x'::text;", "SELECT 'x'::text AS text;"),
+        ("SELECT 1, 'x'::character varying FROM a", "SELECT 1, 'x'::character varying AS \"varchar\" FROM a"),
+        ("SELECT ( SELECT NULL::integer)", "SELECT ( SELECT NULL::integer AS int4) AS int4"),
+        ("RETURNING '1'::numeric(5,2)", "RETURNING '1'::numeric(5,2) AS \"numeric\""),
     ],
 )
 def test_known_respelling_is_the_same(before: str, after: str) -> None:
@@ -80,6 +84,9 @@ def test_known_respelling_is_the_same(before: str, after: str) -> None:
         ("(a = '1  2')", "(a = '1 2')"),
         ('("A" = 1)', "(a = 1)"),
         ("((a AND b) AND c)", "(a AND b)"),
+        ("SELECT 'x'::text AS text", "SELECT 'x'::text AS name"),
+        ("SELECT 'x'::text", "SELECT 'y'::text AS text"),
+        ("SELECT a", "SELECT a AS text"),
     ],
 )
 def test_other_definition_is_not_the_same(before: str, after: str) -> None:

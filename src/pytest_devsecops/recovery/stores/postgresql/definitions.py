@@ -1,18 +1,21 @@
 """Whether two definitions that the server wrote mean the same.
 
 The server writes definitions out of its parse trees, and reading its own text back does not always
-give the same tree. Two such changes are known, both seen on ordinary schemas after ``pg_dump``:
+give the same tree. Three such changes are known, all seen on ordinary schemas after ``pg_dump``:
 
 - ``x IN ('a', 'b')`` on varchar: ``(ARRAY['a', 'b'])::text[]`` becomes ``ARRAY[('a')::text, ('b')::text]``;
-- ``a BETWEEN 1 AND 2 AND b``: ``((p AND q) AND b)`` becomes ``(p AND q AND b)``, and so with OR.
+- ``a BETWEEN 1 AND 2 AND b``: ``((p AND q) AND b)`` becomes ``(p AND q AND b)``, and so with OR;
+- ``SELECT 'x'`` in a function of SQL: ``SELECT 'x'::text`` becomes ``SELECT 'x'::text AS text``, the name that a cast
+  gives to an output without one.
 
-Nothing else is forgiven: texts are compared token by token after these two are undone.
+Nothing else is forgiven: texts are compared token by token after these are undone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 #: Properties that hold an expression or a statement written by the server.
 WRITTEN = frozenset({"definition", "using", "with check", "default", "rows", "partition key", "partition bound"})
@@ -30,6 +33,23 @@ _TOKEN = re.compile(
 _CLOSING = {"(": ")", "[": "]"}
 #: Words that have an AND of their own, or that start a clause.
 _OTHERS = frozenset({"BETWEEN", "CASE", "WHEN", "SELECT", "WHERE", "HAVING", "ON", "ROWS", "RANGE", "GROUPS"})
+
+#: Types that are written in other words than those of which PostgreSQL makes a name.
+_INTERNAL = {
+    "bigint": "int8",
+    "bit varying": "varbit",
+    "boolean": "bool",
+    "character": "bpchar",
+    "character varying": "varchar",
+    "double precision": "float8",
+    "integer": "int4",
+    "real": "float4",
+    "smallint": "int2",
+    "time with time zone": "timetz",
+    "time without time zone": "time",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+}
 
 #: A token, or what stands between two brackets with the brackets.
 Node = str | tuple["Node", ...]
@@ -54,8 +74,39 @@ def _nodes(tokens: Iterator[str], closing: str) -> Iterator[Node]:
 
 
 def _settled(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    inner = [_settled(node) if isinstance(node, tuple) else node for node in nodes]
+    inner = [_settled(node) if isinstance(node, tuple) else node for node in _unnamed(nodes)]
     return _flattened(_pushed(inner))
+
+
+def _unnamed(nodes: tuple[Node, ...]) -> list[Node]:
+    """Leave out the name of an output if it is the one that it has without saying so."""
+    kept: list[Node] = []
+    rest = iter(nodes)
+    for node in rest:
+        name = _own_name(kept) if node == "AS" else ""
+        if not name:
+            kept.append(node)
+        elif _bare(given := next(rest, "")) != name:
+            kept.extend((node, given))
+    return kept
+
+
+def _own_name(nodes: Sequence[Node]) -> str:
+    """Return what PostgreSQL calls an output that ends with a cast; empty if it does not."""
+    last = nodes[-1] if nodes else ""
+    if isinstance(last, tuple) and last[1:2] == ("SELECT",):
+        # A subquery is called as its only output is.
+        output = list(takewhile(lambda node: node != "FROM", last[2:-1]))
+        return _bare(output[-1]) if output[-2:-1] == ["AS"] else _own_name(output)
+    at = max((at for at, node in enumerate(nodes) if node == "::"), default=len(nodes))
+    words = [str(node) for node in nodes[at + 1 :] if not isinstance(node, tuple)]
+    if not words or not all(_of_a_type(node) or node == ("[", "]") for node in nodes[at + 1 :]):
+        return ""
+    return _INTERNAL.get(" ".join(words), _bare(words[-1].rpartition(".")[2]))
+
+
+def _bare(name: Node) -> str:
+    return str(name).strip('"')
 
 
 def _pushed(nodes: list[Node]) -> list[Node]:

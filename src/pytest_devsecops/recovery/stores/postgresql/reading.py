@@ -31,6 +31,13 @@ select (pg_identify_object(d.classid, d.objid, d.objsubid)).identity || ' on ' |
 from pg_catalog.pg_depend d join pg_catalog.pg_extension e on e.oid = d.refobjid
 where d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'x'
 """
+#: Grants on columns of system tables that ``initdb`` did not make; those of other tables are their columns' own.
+_SYSTEM_COLUMNS = """
+select (pg_identify_object('pg_catalog.pg_class'::regclass, a.attrelid, a.attnum)).identity, a.attacl::text[]
+from pg_catalog.pg_attribute a left join pg_catalog.pg_init_privs p
+  on p.classoid = 'pg_catalog.pg_class'::regclass and p.objoid = a.attrelid and p.objsubid = a.attnum
+where a.attrelid < 16384 and a.attacl is not null and a.attacl is distinct from p.initprivs
+"""
 _MEMBERS = "select classid::regclass::text, objid::text from pg_catalog.pg_depend where deptype = 'e'"
 #: Settings of the cluster's own files; what only describes this one directory is no setting.
 _SETTINGS = """
@@ -130,6 +137,8 @@ class CatalogReader:
             for identity, privileges in self._connection.execute(statement).fetchall():
                 if identity != "public":
                     self._add(things, "privileges of", identity, {"privileges": sorted(privileges or [])})
+        for identity, privileges in self._connection.execute(_SYSTEM_COLUMNS).fetchall():
+            self._add(things, "privileges of", identity, {"privileges": sorted(privileges)})
 
     def _read_references(self) -> dict[tuple[str, str], str]:
         found = self._connection.execute(
