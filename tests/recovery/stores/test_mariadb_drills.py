@@ -21,6 +21,7 @@ from pytest_devsecops.recovery.faults import FAULTS
 from pytest_devsecops.recovery.model import Environment, Store
 from pytest_devsecops.recovery.section import RecoveryPolicy
 from pytest_devsecops.recovery.stores.mariadb import MariaDBStore
+from pytest_devsecops.recovery.stores.mariadb.behaviour import _like
 from pytest_devsecops.recovery.workspace import temporary_room
 from pytest_devsecops.testing.recovery import Change, StoreConformance
 
@@ -116,6 +117,38 @@ def test_dump_rounds_floats_and_the_files_do_not(recovery: Recovery) -> None:
     assert "m row id=1: v was 16777215 and came back as 16777200" in verdict.explain()
     verdict = recovery.round_trip(store, by="mariadb-backup")
     assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_grants_on_databases_by_pattern_and_to_everybody_are_what_lets_an_account_read(recovery: Recovery) -> None:
+    store = mariadb(
+        prepare=sql(
+            "create table note(a int); insert into note values (1); create database shop_a; create table shop_a.x as select 1 as a;"
+            "create user one@localhost identified by 'x'; grant all on \\`shop\\_%\\`.* to one@localhost;"
+            "create user two@localhost identified by 'x'; grant select on \\`shop__\\`.* to two@localhost;"
+            "grant select on app.* to public"
+        )
+    )
+    verdict = recovery.round_trip(store, by="mariadb-backup")
+    assert verdict.status is Status.MET, verdict.explain()
+    # mariadb-dump --system=users leaves PUBLIC out.
+    verdict = recovery.round_trip(store, by="mariadb-dump")
+    told = {one.subject for one in verdict.findings}
+    assert told == {"role:PUBLIC", "privileges:PUBLIC on `app`.*"}, verdict.explain()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "database", "matches"),
+    [
+        (r"shop\_%", "shop_a", True),
+        (r"shop\_%", "shopxa", False),
+        ("shop_a", "shopxa", True),
+        ("%", "any", True),
+        ("a.c", "abc", False),
+        (r"od\-d", "od-d", True),
+    ],
+)
+def test_a_grant_names_databases_as_like_does(pattern: str, database: str, *, matches: bool) -> None:
+    assert bool(_like(pattern).fullmatch(database)) is matches
 
 
 def test_backup_role_without_rights_is_violated(recovery: Recovery) -> None:

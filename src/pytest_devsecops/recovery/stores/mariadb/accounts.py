@@ -14,7 +14,8 @@ from pytest_devsecops.recovery.stores.mariadb.session import Session, is_gone, n
 Named = dict[str, dict[str, str | None]]
 
 _GRANT = re.compile(
-    r"GRANT (?P<what>.+?) ON (?P<object>.+?) TO (?P<who>`(?:[^`]|``)*`(?:@`(?:[^`]|``)*`)?)(?P<rest>.*)", re.DOTALL
+    r"GRANT (?P<what>.+?) ON (?P<object>.+?) TO (?P<who>PUBLIC|`(?:[^`]|``)*`(?:@`(?:[^`]|``)*`)?)(?P<rest>.*)",
+    re.DOTALL,
 )
 _MEMBER = re.compile(
     r"GRANT (?P<role>`(?:[^`]|``)*`(?:@`(?:[^`]|``)*`)?(?:,\s*`.*)?) TO (?P<who>\S+)(?P<rest>.*)", re.DOTALL

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from pytest_devsecops.core.findings import Finding
 from pytest_devsecops.recovery.model import Behaviours, RecoveryError
 from pytest_devsecops.recovery.stores.mariadb.accounts import account_name, accounts
 from pytest_devsecops.recovery.stores.mariadb.rechecking import references
-from pytest_devsecops.recovery.stores.mariadb.rows import not_system, tables
+from pytest_devsecops.recovery.stores.mariadb.rows import Table, not_system, tables
 from pytest_devsecops.recovery.stores.mariadb.server import literal_name
 from pytest_devsecops.recovery.stores.mariadb.session import Session, number_of, quoted
 
@@ -14,6 +18,8 @@ _LIMIT = 40
 _SCRATCH = "devsecops_scratch"
 #: A view whose definer may not do what it says; access denied; the definer is no account in force.
 _REFUSED = frozenset({1142, 1143, 1356, 1370, 1449})
+#: To whom is granted what every account may do.
+_PUBLIC = "PUBLIC"
 _NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 
 
@@ -52,10 +58,10 @@ def _refused(session: Session) -> list[Finding | None]:
     try:
         for user, host, role in accounts(session):
             name = account_name(user, host)
-            if role or (name, "*") in granted:
+            if role:
                 continue
             for table in tables(session):
-                if len(found) < _LIMIT and not granted & {(name, table.database), (name, table.quoted)}:
+                if len(found) < _LIMIT and not granted.covers(name, table):
                     found.append(_reads(session, user, host, table.quoted))
     finally:
         session.rows(f"drop database {_SCRATCH}")
@@ -77,27 +83,56 @@ def _reads(session: Session, user: str, host: str, table: str) -> Finding | None
     return Finding("not-refused", f"user:{user}@{host}", message, fix="look at what is granted to PUBLIC and to it")
 
 
-def _granted(session: Session) -> set[tuple[str, str]]:
-    """Return (account, ``*``, database or quoted table) of everything that may be read somehow."""
-    wanted = "privilege_type = 'SELECT'"
-    found = {
-        (str(grantee), place)
-        for statement, whole in (
-            (f"select grantee, '*', '' from information_schema.user_privileges where {wanted}", True),
-            (f"select grantee, table_schema, '' from information_schema.schema_privileges where {wanted}", True),
-            (
-                f"select grantee, table_schema, table_name from information_schema.table_privileges where {wanted}",
-                False,
-            ),
-            (
-                f"select grantee, table_schema, table_name from information_schema.column_privileges where {wanted}",
-                False,
-            ),
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """What may be read somehow.
+
+    Attributes:
+        everywhere: accounts that may read every database.
+        databases: accounts with the databases that they may read, which a grant names by a pattern.
+        tables: accounts with the quoted tables of which they may read something.
+    """
+
+    everywhere: frozenset[str]
+    databases: tuple[tuple[str, re.Pattern[str]], ...]
+    tables: frozenset[tuple[str, str]]
+
+    def covers(self, account: str, table: Table) -> bool:
+        """Tell whether a grant to an account, or to all of them, lets it read something of a table."""
+        who = (account, _PUBLIC)
+        return (
+            any(one in self.everywhere or (one, table.quoted) in self.tables for one in who)
+            or any(one in who and pattern.fullmatch(table.database) for one, pattern in self.databases)
+        )  # fmt: skip
+
+
+def _granted(session: Session) -> _Granted:
+    def found(columns: str, level: str) -> Iterator[tuple[str, ...]]:
+        statement = (
+            f"select grantee, {columns} from information_schema.{level}_privileges where privilege_type = 'SELECT'"
         )
-        for grantee, schema, table in session.rows(statement)
-        for place in [str(schema) if whole else f"{quoted(str(schema))}.{quoted(str(table))}"]
-    }
-    return {(grantee.replace("'@'", "@").strip("'"), place) for grantee, place in found}
+        for grantee, *place in session.rows(statement):
+            yield str(grantee).replace("'@'", "@").strip("'").removesuffix("@"), *map(str, place)
+
+    named = "table_schema, table_name"
+    return _Granted(
+        frozenset(account for account, _ in found("'*'", "user")),
+        tuple((account, _like(database)) for account, database in found("table_schema", "schema")),
+        frozenset(
+            (account, f"{quoted(database)}.{quoted(table)}")
+            for level in ("table", "column")
+            for account, database, table in found(named, level)
+        ),
+    )
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    """Return what the database's name of a grant matches: it has the wildcards of LIKE."""
+    parts = (
+        re.escape(one[1:]) if len(one) > 1 else {"%": ".*", "_": "."}.get(one, re.escape(one))
+        for one in re.findall(r"\\.|.", pattern, re.DOTALL)
+    )
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _references(session: Session) -> list[Finding | None]:
