@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -186,6 +187,23 @@ def test_artefact_that_others_can_read_is_not_private(recovery: Recovery) -> Non
         "umask 077; tar -cf $BACKUP_DIR/t -C $DIRECTORY_PATH .", "tar -xpf $BACKUP_DIR/t -C $DIRECTORY_PATH"
     )
     assert recovery.artefact_is_private(files(), by=closed)
+
+
+def test_artefact_may_hold_names_that_are_no_text_and_links_that_lead_in_a_circle(recovery: Recovery) -> None:
+    def odd(environment: Environment) -> None:
+        top = Path(environment["DIRECTORY_PATH"])
+        top.joinpath("circle").symlink_to("circle")
+        top.joinpath("out").symlink_to(os.fsdecode(b"/caf\xe9"))
+        top.joinpath(os.fsdecode(b"caf\xe9")).write_text("x", encoding="ascii")
+
+    copy = procedure(_SAVE, _LOAD)
+    verdict = recovery.round_trip(directory(prepare=odd), by=copy)
+    assert verdict.status is Status.MET, verdict.explain()
+    told = recovery.artefact_is_private(directory(prepare=odd), by=copy)
+    assert {"caf\\xe9 (0644)", "out -> /caf\\xe9"} <= {one.subject for one in told.findings}
+    for one in (verdict, told):
+        # Reports are written as UTF-8.
+        assert json.dumps(dict(one.evidence), ensure_ascii=False, default=str).encode()
 
 
 def test_backup_that_writes_into_the_source_does_not_leave_it_alone(recovery: Recovery) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 #: Seconds below which a duration is shown in seconds alone.
 _MIXED_FROM = 120
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as text that can be written anywhere: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

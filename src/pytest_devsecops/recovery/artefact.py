@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_devsecops.core.text import shown_path
+
 
 @dataclass(frozen=True, slots=True)
 class ArtefactReport:
@@ -48,8 +50,9 @@ def inspect_artefact(folder: Path) -> ArtefactReport:
         for name in [*names, *(one for one in folders if (here / one).is_symlink())]:
             path = here / name
             if path.is_symlink():
-                if not path.resolve().is_relative_to(folder.resolve()):
-                    outside.append(f"{path.relative_to(folder)} -> {path.readlink()}")
+                # Unlike Path.resolve(), this follows links that lead in a circle as far as they go.
+                if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+                    outside.append(f"{shown_path(path.relative_to(folder))} -> {shown_path(path.readlink())}")
                 continue
             details = path.stat()
             files += 1
@@ -57,7 +60,7 @@ def inspect_artefact(folder: Path) -> ArtefactReport:
             largest = max(largest, details.st_size)
             mode = stat.S_IMODE(details.st_mode)
             if mode & (stat.S_IRGRP | stat.S_IROTH) and not closed:
-                exposed.append(f"{path.relative_to(folder)} ({mode:04o})")
+                exposed.append(f"{shown_path(path.relative_to(folder))} ({mode:04o})")
     return ArtefactReport(files, size, largest, tuple(exposed), tuple(outside))
 
 
@@ -67,7 +70,7 @@ def on_the_lost_disk(artefact: Path, lost: Path) -> list[str]:
     if not linked:
         return []
     sources = {_inode(path) for path in _regular(lost)}
-    return [str(path.relative_to(artefact)) for path in linked if _inode(path) in sources]
+    return [shown_path(path.relative_to(artefact)) for path in linked if _inode(path) in sources]
 
 
 def _regular(folder: Path) -> list[Path]:

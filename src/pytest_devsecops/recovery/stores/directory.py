@@ -12,7 +12,7 @@ from typing import Unpack
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Finding
-from pytest_devsecops.core.text import did_you_mean
+from pytest_devsecops.core.text import did_you_mean, shown_path
 from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import (
     Access,
@@ -87,7 +87,7 @@ class DirectoryInstance:
 
     def read_rows(self, container: str) -> Iterator[Row]:  # noqa: ARG002 - a tree has one container
         """Return the files with the digests of their contents, by name."""
-        found = {trees.shown(path.relative_to(self.path)): path for path in trees.regular_files(self.path)}
+        found = {shown_path(path.relative_to(self.path)): path for path in trees.regular_files(self.path)}
         for name in sorted(found):
             if reason_to_ignore(f"file:{name}", self._ignore) is not None:
                 continue

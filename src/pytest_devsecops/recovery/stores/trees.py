@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_devsecops.core.text import shown_path
 from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import RecoveryError, Rows, Snapshot
 
@@ -56,10 +57,10 @@ def snapshot(reading: Reading) -> Snapshot:
     inodes: dict[tuple[int, int], list[str]] = {}
 
     def failed(path: Path, error: OSError) -> None:
-        unread.append(f"{shown(path.relative_to(reading.top))}: {error.strerror}")
+        unread.append(f"{shown_path(path.relative_to(reading.top))}: {error.strerror}")
 
     for path in [reading.top, *walk(reading.top, failed)]:
-        name = shown(path.relative_to(reading.top))
+        name = shown_path(path.relative_to(reading.top))
         try:
             details = path.lstat()
             properties = _properties(path, details, reading)
@@ -155,11 +156,6 @@ def make_changeable(top: Path) -> None:
                     os.close(handle)
 
 
-def shown(path: Path) -> str:
-    """Return a path as text that can be written anywhere: bytes that are no UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def digest(path: Path) -> str:
     """Return the digest of a file's content, read in blocks."""
     found = hashlib.blake2b(digest_size=16)
@@ -178,7 +174,7 @@ def _is_socket(entry: os.DirEntry[str]) -> bool:
 
 
 def _refuse(path: Path, error: OSError) -> None:
-    message = f"{shown(path)} cannot be read: {error.strerror}"
+    message = f"{shown_path(path)} cannot be read: {error.strerror}"
     raise RecoveryError(message, remedy="let prepare= make entries that this user can read") from error
 
 
@@ -190,7 +186,7 @@ def _make_special(path: Path, place: Path, details: os.stat_result) -> None:
     try:
         os.mknod(place, details.st_mode, details.st_rdev)
     except OSError as error:
-        message = f"{shown(path)} is a device that cannot be copied: {error.strerror}"
+        message = f"{shown_path(path)} is a device that cannot be copied: {error.strerror}"
         raise RecoveryError(message, remedy="leave devices out of the template, or run as root") from error
 
 
@@ -224,7 +220,7 @@ def _properties(path: Path, details: os.stat_result, reading: Reading) -> dict[s
 
 def _destination(link: Path, reading: Reading) -> str:
     """Return where a link leads; into the tree itself it is told from the top, wherever the tree lies."""
-    return shown(_moved(link, reading.top, Path(reading.place)))
+    return shown_path(_moved(link, reading.top, Path(reading.place)))
 
 
 def _attributes(path: Path) -> Iterator[tuple[str, str]]:
