@@ -272,3 +272,53 @@ def test_a_second_file_is_not_passed_over_in_silence(recovery: Recovery) -> None
     assert "archive.sqlite3 lies beside the database" in verdict.explain()
     told = sqlite(prepare=two_files, ignore={"file:archive.*": "a cache"})
     assert recovery.round_trip(told, by="sqlite-backup")
+
+
+def folded(connection: sqlite3.Connection) -> None:
+    """What the application registers on its connections."""
+    connection.create_collation("folded", lambda a, b: (a.lower() > b.lower()) - (a.lower() < b.lower()))
+    connection.create_function("turned", 1, lambda text: text[::-1], deterministic=True)
+
+
+#: Tables that SQLite can read, check or use an index of only with what the application registers.
+_OF_THE_APPLICATION = {
+    "collation of an index": "create table word(text collate folded unique)",
+    "collation of a primary key": "create table word(text collate folded primary key, other) without rowid",
+    "function of an index": "create table word(text); create index turned_word on word(turned(text))",
+    "function of a check": "create table word(text check (turned(text) <> ''))",
+    "function of a generated column": "create table word(text, back as (turned(text)))",
+}
+
+
+@pytest.mark.parametrize("schema", _OF_THE_APPLICATION.values(), ids=_OF_THE_APPLICATION)
+def test_a_schema_that_needs_the_application_s_functions_is_compared_with_them(recovery: Recovery, schema: str) -> None:
+    def words(environment: Environment) -> None:
+        with closing(sqlite3.connect(environment["SQLITE_DATABASE"])) as connection:
+            folded(connection)
+            connection.executescript(schema)
+            connection.executemany("insert into word(text) values (?)", [("b",), ("A",), ("c",)])
+            connection.commit()
+
+    store = sqlite(prepare=words, on_connect=folded)
+    verdict = recovery.round_trip(store, by="sqlite-backup")
+    assert verdict.status is Status.MET, verdict.explain()
+    lossy = python(
+        "save(); c = sqlite3.connect(copy);"
+        "c.create_collation('folded', lambda a, b: (a.lower() > b.lower()) - (a.lower() < b.lower()));"
+        "c.create_function('turned', 1, lambda text: text[::-1], deterministic=True);"
+        "c.execute(\"delete from word where text = 'b'\"); c.commit()"
+    )
+    verdict = recovery.round_trip(store, by=procedure(lossy, _BACK))
+    assert "word lost 1 row" in verdict.explain()
+    verdict = recovery.round_trip(sqlite(prepare=words), by="sqlite-backup")
+    assert verdict.status is Status.UNVERIFIED
+    assert "sqlite(on_connect=…)" in verdict.explain()
+
+
+def test_an_on_connect_that_fails_is_told(recovery: Recovery) -> None:
+    def broken(_connection: sqlite3.Connection) -> None:
+        raise ValueError("no module spatialite")
+
+    verdict = recovery.round_trip(sqlite(prepare=seed, on_connect=broken), by="sqlite-backup")
+    assert verdict.status is Status.UNVERIFIED
+    assert "on_connect= failed: ValueError: no module spatialite" in verdict.explain()

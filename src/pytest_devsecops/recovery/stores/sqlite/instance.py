@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pytest_devsecops.core.findings import Finding
@@ -16,7 +16,11 @@ from pytest_devsecops.recovery.stores.sqlite import filling, reading
 from pytest_devsecops.recovery.stores.sqlite.populating import SQLiteTables
 from pytest_devsecops.recovery.workspace import move_away
 
+OnConnect = Callable[[sqlite3.Connection], object]
+
 _BUSY_SECONDS = 10.0
+#: What SQLite says of a schema that needs what an application brings: collations, functions, modules.
+_UNKNOWN = ("no such collation sequence", "unknown function", "no such function", "no query solution")
 _GROWING, _PAGE = 500, 4096
 
 
@@ -27,12 +31,14 @@ class SQLiteInstance:
         folder: a folder of its own.
         filename: the file's name in it.
         variable: the environment variable that tells the file's path.
+        on_connect: what the application does with every connection before it uses it.
     """
 
-    def __init__(self, folder: Path, filename: str, variable: str) -> None:
+    def __init__(self, folder: Path, filename: str, variable: str, on_connect: OnConnect | None = None) -> None:
         self.folder = folder
         self._filename = filename
         self._variable = variable
+        self._on_connect = on_connect
         self._writer: sqlite3.Connection | None = None
         self._growth = 0
 
@@ -206,11 +212,21 @@ class SQLiteInstance:
 
     def fill_empty_tables(self) -> list[tuple[str, str]]:
         """Put generated rows into empty tables; return those that stayed empty, with the reason."""
-        with contextlib.closing(self._connect()) as connection:
+        with self._reading() as connection:
             return filling.fill_empty_tables(connection)
 
     def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=check_same_thread)
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=check_same_thread)
+        if self._on_connect is not None:
+            try:
+                self._on_connect(connection)
+            except Exception as error:
+                connection.close()
+                raise RecoveryError(
+                    f"on_connect= failed: {type(error).__name__}: {error}",
+                    remedy="let it register collations and functions on the connection that it gets",
+                ) from error
+        return connection
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -221,9 +237,13 @@ class SQLiteInstance:
                 reading.prepare(connection)
                 yield connection
         except sqlite3.Error as error:
-            raise RecoveryError(
-                f"SQLite refuses the file: {error}", remedy="restore from an intact artefact"
-            ) from error
+            raise RecoveryError(f"SQLite refuses the file: {error}", remedy=_remedy(error)) from error
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    if any(words in str(error) for words in _UNKNOWN):
+        return "the schema needs what only the application knows: sqlite(on_connect=…) registers it on every connection"
+    return "restore from an intact artefact"
 
 
 def _is_rollback(connection: sqlite3.Connection) -> bool:

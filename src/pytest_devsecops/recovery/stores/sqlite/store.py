@@ -14,7 +14,7 @@ from pytest_devsecops.core.text import did_you_mean
 from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import Action, Instance, Kind, RecoveryError, StoreOptions
 from pytest_devsecops.recovery.stores.options import CommonOptions, empty_finding, read_options, version_finding
-from pytest_devsecops.recovery.stores.sqlite.instance import SQLiteInstance
+from pytest_devsecops.recovery.stores.sqlite.instance import OnConnect, SQLiteInstance
 
 _PYTHON_BACKUP = """
 import hashlib, os, sqlite3
@@ -51,15 +51,19 @@ class SQLiteStore:
         variable: the environment variable that tells the procedure the file's path.
         filename: the file's name.
         version: the version that production has; another one makes the verdict unverified.
+        on_connect: what the application does with every connection before it uses it.
     """
 
     label = "sqlite"
 
-    def __init__(self, options: StoreOptions, *, variable: str, filename: str, version: str) -> None:
+    def __init__(
+        self, options: StoreOptions, *, variable: str, filename: str, version: str, on_connect: OnConnect | None = None
+    ) -> None:
         self._options = options
         self._variable = variable
         self._filename = filename
         self._version = version
+        self._on_connect = on_connect
 
     @property
     def options(self) -> StoreOptions:
@@ -68,7 +72,7 @@ class SQLiteStore:
 
     def template(self, room: Path) -> SQLiteInstance:
         """Return an instance without a file; ``prepare`` makes it."""
-        return SQLiteInstance(room, self._filename, self._variable)
+        return SQLiteInstance(room, self._filename, self._variable, self._on_connect)
 
     def source(self, template: Instance, room: Path) -> SQLiteInstance:
         """Copy the prepared file with its write-ahead log."""
@@ -76,11 +80,11 @@ class SQLiteStore:
             raise UsageError(f"a SQLite source is copied from a SQLite template, not from {type(template).__name__}")
         template.rest()
         shutil.copytree(template.folder, room, dirs_exist_ok=True)
-        return SQLiteInstance(room, self._filename, self._variable)
+        return SQLiteInstance(room, self._filename, self._variable, self._on_connect)
 
     def target(self, room: Path, kind: Kind) -> SQLiteInstance:  # noqa: ARG002 - a file is a file, however it is filled
         """Return an empty folder; the restore makes the file."""
-        return SQLiteInstance(room, self._filename, self._variable)
+        return SQLiteInstance(room, self._filename, self._variable, self._on_connect)
 
     def builtin(self, name: str) -> tuple[Action, Action, Kind]:
         """Return ``sqlite-backup``: the online backup API, sealed with a digest."""
@@ -133,6 +137,7 @@ def sqlite(
     variable: str = "SQLITE_DATABASE",
     filename: str = "database.sqlite3",
     version: str = "",
+    on_connect: OnConnect | None = None,
     **common: Unpack[CommonOptions],
 ) -> SQLiteStore:
     """Describe a SQLite database that must survive its loss.
@@ -143,14 +148,17 @@ def sqlite(
         variable: the environment variable with the file's path.
         filename: the name of the file.
         version: the version of the library in production, such as ``"3.45"``.
+        on_connect: called with every connection that the drill opens, to register the collations and functions that
+            the schema needs; without them SQLite cannot read such tables or check their indexes.
         **common: see ``CommonOptions``.
 
     Raises:
         UsageError: if an argument cannot mean anything.
     """
     return SQLiteStore(
-        read_options("sqlite", ("variable", "filename", "version"), **common),
+        read_options("sqlite", ("variable", "filename", "version", "on_connect"), **common),
         variable=variable,
         filename=filename,
         version=version,
+        on_connect=on_connect,
     )
