@@ -74,6 +74,7 @@ class RedisInstance:
         self._ledger: contextlib.ExitStack | None = None
         self._writer: Redis | None = None
         self._growth = 0
+        self._for_reading = False
 
     def access(self, *, role: bool) -> Access:
         """Return address and password in the usual variables; ``redis-cli`` takes only the password from them."""
@@ -207,11 +208,17 @@ class RedisInstance:
             self.folder.parent.chmod(0o711)
             shutil.rmtree(self.server.run, ignore_errors=True)
             self.server.start({"save": ""})
+            self._for_reading = True
 
     def rest(self) -> None:
         """Save everything, settings and users included, and stop."""
         self._close_ledger()
         if not self.server.running:
+            return
+        if self._for_reading:
+            # Its settings of now are ours, and its files are as they were.
+            self.server.kill()
+            self._for_reading = False
             return
         with self.server.connect() as client:
             client.execute_command("CONFIG", "REWRITE")  # type: ignore[no-untyped-call] # see above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pytest_devsecops.recovery.model import Things
@@ -39,7 +40,26 @@ def _rule(name: bytes, value: Any) -> str | None:  # noqa: ANN401 - as the serve
     if name == b"flags":
         # How the rules were written; what they allow is told by the other parts.
         return " ".join(sorted(one.decode() for one in value if one in (b"on", b"off", b"nopass")))
+    if name == b"commands":
+        return _in_order(value.decode())
+    if name == b"selectors":
+        return _text(
+            [[about if at % 2 == 0 else _rule(one[at - 1], about) for at, about in enumerate(one)] for one in value]
+        )
     return _text(value)
+
+
+def _in_order(rules: str) -> str:
+    """Return rules about commands with those about single ones by name.
+
+    A server that reads its own rules again writes them down in another order. Between two rules about categories the
+    order of those about different commands means nothing.
+    """
+    ordered: list[str] = []
+    for of_categories, run in groupby(rules.split(), lambda rule: "@" in rule):
+        some = list(run)
+        ordered.extend(some if of_categories else sorted(some, key=lambda rule: rule[1:].partition("|")[0]))
+    return " ".join(ordered)
 
 
 def _settings(client: Redis) -> dict[str, dict[str, str | None]]:
