@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 
 from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.text import counted
 from pytest_devsecops.recovery.compare import Comparison, compare
-from pytest_devsecops.recovery.likeness import Keyed
+from pytest_devsecops.recovery.likeness import row_differences
 from pytest_devsecops.recovery.loss import Loss
 from pytest_devsecops.recovery.model import Difference, Instance, RecoveryError, Row, Snapshot
 from pytest_devsecops.recovery.moving import moved
-from pytest_devsecops.recovery.rowdiff import RowDifference, describe, difference
+from pytest_devsecops.recovery.rowdiff import RowDifference, describe
 from pytest_devsecops.recovery.templates import Template
 
 _CONTAINERS, _ROWS = 20, 5
@@ -76,7 +76,7 @@ def _differing_rows(
     if not explain or one.change != "altered":
         return [_finding(one, "")]
     try:
-        found = list(islice(_row_differences(one.name, loss.source, target), _ROWS))
+        found = list(islice(row_differences(one.name, loss.source, target), _ROWS))
     except RecoveryError as error:
         return [_finding(one, f"the rows cannot be compared one by one: {error.message}")]
     if not found and one.detail["was"] == one.detail["is"]:
@@ -85,25 +85,13 @@ def _differing_rows(
     return [_finding(one, "; ".join(describe(one.name, row, redact) for row in found))]
 
 
-def _row_differences(container: str, before: Instance, after: Instance) -> Iterator[RowDifference]:
-    old = before.read_rows(container)
-    first = next(old, None)
-    if first is None or not first.identity or not isinstance(after, Keyed):
-        return difference(_from(first, old), after.read_rows(container))
-    return difference(_from(first, old), after.read_rows_by(container, first.identity))
-
-
-def _from(first: Row | None, others: Iterator[Row]) -> Iterator[Row]:
-    return others if first is None else chain([first], others)
-
-
 def _untouched_rows(one: Difference, template: Template, source: Instance, target: Instance) -> list[Finding]:
     """Judge the rows of a container that the user's own writes changed.
 
     A row that the writes touched (it is not the same before them and at the loss) is the ledger's
     business; every other row must be back as it was.
     """
-    differing = list(islice(_row_differences(one.name, source, target), _TOUCHED + 1))
+    differing = list(islice(row_differences(one.name, source, target), _TOUCHED + 1))
     if len(differing) > _TOUCHED:
         message = f"{one.message}; more than {_TOUCHED:,} rows differ, too many to tell those that writes touched"
         return [Finding("too-many-rows", one.subject, message, fix=_FIX)]

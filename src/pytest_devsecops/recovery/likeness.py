@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from pytest_devsecops.recovery.model import Instance, Row, Snapshot
+from pytest_devsecops.recovery.rowdiff import RowDifference, difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,16 @@ def snapshot_beside(instance: Instance, twin: Twin | None) -> Snapshot:
     if twin is not None and isinstance(instance, Comparable):
         return instance.snapshot_beside(twin)
     return instance.snapshot()
+
+
+def row_differences(container: str, before: Instance, after: Instance) -> Iterator[RowDifference]:
+    """Return the rows of a container that differ between two copies, told apart by the key that the first one has."""
+    old = before.read_rows(container)
+    first = next(old, None)
+    if first is None or not first.identity or not isinstance(after, Keyed):
+        return difference(_from(first, old), after.read_rows(container))
+    return difference(_from(first, old), after.read_rows_by(container, first.identity))
+
+
+def _from(first: Row | None, others: Iterator[Row]) -> Iterator[Row]:
+    return others if first is None else chain([first], others)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from pytest_devsecops.core.findings import Finding, Status
@@ -12,9 +14,10 @@ from pytest_devsecops.core.text import counted
 from pytest_devsecops.recovery.compare import compare, only_removed_or_altered
 from pytest_devsecops.recovery.ground import Ground
 from pytest_devsecops.recovery.ledger import Acknowledged, LedgerWriter
-from pytest_devsecops.recovery.likeness import Twin, snapshot_beside
-from pytest_devsecops.recovery.model import Access, Difference, Environment, Instance, Snapshot, Store
+from pytest_devsecops.recovery.likeness import Twin, row_differences, snapshot_beside
+from pytest_devsecops.recovery.model import Access, Difference, Environment, Instance, RecoveryError, Snapshot, Store
 from pytest_devsecops.recovery.procedures import Procedure
+from pytest_devsecops.recovery.rowdiff import describe
 from pytest_devsecops.recovery.running import Step, StepResult, run_step
 from pytest_devsecops.recovery.sabotage import NO_SABOTAGE, Sabotage, age_files, with_wrong_password
 from pytest_devsecops.recovery.templates import Template, bound, store_environment
@@ -22,6 +25,8 @@ from pytest_devsecops.recovery.workspace import made
 
 #: What a shell says of a program that died by SIGILL, SIGTRAP, SIGABRT, SIGBUS or SIGSEGV.
 _CRASHES = (132, 133, 134, 135, 139)
+#: Containers whose rows are told one by one, and how many of each.
+_CONTAINERS, _ROWS = 20, 5
 #: What the stores call the ledger: a folder, a table, a key.
 _LEDGER = re.compile(r"devsecops[-_:]ledger")
 
@@ -105,8 +110,11 @@ def _backed_up(
     lost_at = time.monotonic()
     baseline = snapshot_beside(source, None if growth else Twin(template.instance, template.snapshot))
     before = baseline if growth else template.snapshot
-    source.lose()
     changed = compare(before, baseline, store.tolerates, {}).differences
+    if store.options.writes is None:
+        # What the application's own writes changed, nobody asks about.
+        changed = tuple(_with_rows(changed, template, source))
+    source.lose()
     loss = Loss(
         source=source,
         baseline=baseline,
@@ -119,6 +127,25 @@ def _backed_up(
     user_writes = store.options.writes is not None
     loss.findings.extend(_backup_findings(loss, writer, ground.root if sabotage == NO_SABOTAGE else None, user_writes))
     return loss
+
+
+def _with_rows(changed: Iterable[Difference], template: Template, source: Instance) -> Iterator[Difference]:
+    """Name the rows that the backup changed; the same rows in another order, or close enough, are no change."""
+    for number, one in enumerate(changed):
+        if one.kind != "rows" or one.change != "altered" or number >= _CONTAINERS:
+            yield one
+            continue
+        try:
+            template.instance.revive()
+            found = list(islice(row_differences(one.name, template.instance, source), _ROWS))
+        except RecoveryError as error:
+            yield replace(one, message=f"{one.message}: the rows cannot be compared one by one: {error.message}")
+            continue
+        if found:
+            rows = "; ".join(describe(one.name, row, template.store.options.redact) for row in found)
+            yield replace(one, message=f"{one.message}: {rows}")
+        elif one.detail["was"] != one.detail["is"]:
+            yield one
 
 
 def _writer(store: Store, source: Instance) -> LedgerWriter | None:
