@@ -63,6 +63,9 @@ def test_empty_table_is_filled_so_that_leaving_it_out_shows(family: Recovery, st
     by = procedure("pg_dump -Fc --exclude-table-data=tag -f $BACKUP_DIR/d app", _LOAD)
     verdict = family.round_trip(store, by=by)
     assert "public.tag lost 1 row" in verdict.explain()
+    meant = postgresql(prepare=seed, env=_URL, empty={"tag": "nobody needs them"})
+    verdict = family.round_trip(meant, by=by)
+    assert verdict.status is Status.MET, verdict.explain()
 
 
 def test_tcp_of_the_application_works_in_the_namespace_too(family: Recovery, store: PostgreSQLStore) -> None:

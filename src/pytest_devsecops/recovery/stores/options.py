@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.text import did_you_mean
+from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import Action, Environment, StoreOptions
 from pytest_devsecops.recovery.objectives import parse_size
 from pytest_devsecops.recovery.procedures import check_action
@@ -81,6 +82,11 @@ def _check_reasons(label: str, what: str, reasons: Mapping[str, str]) -> None:
             raise UsageError(
                 f"{label}({what}={{{name!r}: …}}) gives no reason", remedy="say why; it shows in the report"
             )
+
+
+def meant_empty(options: StoreOptions, *names: str) -> bool:
+    """Tell whether ``empty=`` names a container, which may have several names."""
+    return any(reason_to_ignore(name, options.empty) is not None for name in names)
 
 
 def empty_finding(container: str, why: str) -> Finding:

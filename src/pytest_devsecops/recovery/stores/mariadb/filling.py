@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_devsecops.recovery.model import RecoveryError
 from pytest_devsecops.recovery.stores.mariadb.rechecking import references
 from pytest_devsecops.recovery.stores.mariadb.rows import ELSEWHERE, MEMORY, Table, tables
@@ -29,13 +31,18 @@ _BY_KIND = {
 _NUMERIC = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double"})
 
 
-def fill_empty_tables(session: Session) -> list[tuple[Table, str]]:
+def fill_empty_tables(session: Session, meant: Callable[[Table], bool]) -> list[tuple[Table, str]]:
     """Put one generated row into each empty table.
+
+    Args:
+        session: the connection.
+        meant: tells whether a table is empty on purpose; it stays so.
 
     Returns:
         The tables that stayed empty, with the server's own reason.
     """
-    left = [one for one in tables(session) if one.engine not in {*ELSEWHERE, MEMORY} and not _has_rows(session, one)]
+    kept = {*ELSEWHERE, MEMORY}
+    left = [one for one in tables(session) if one.engine not in kept and not meant(one) and not _has_rows(session, one)]
     reasons: dict[Table, str] = {}
     # A table may need a row of another one that is filled in the same turn.
     for _ in range(len(left)):

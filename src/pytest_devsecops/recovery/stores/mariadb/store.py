@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -15,7 +16,13 @@ from pytest_devsecops.recovery.model import Action, Instance, Kind, StoreOptions
 from pytest_devsecops.recovery.stores.mariadb.builtin import find_builtin
 from pytest_devsecops.recovery.stores.mariadb.instance import MariaDBInstance, Recipe
 from pytest_devsecops.recovery.stores.mariadb.server import OURS, WANTED
-from pytest_devsecops.recovery.stores.options import CommonOptions, empty_finding, read_options, version_finding
+from pytest_devsecops.recovery.stores.options import (
+    CommonOptions,
+    empty_finding,
+    meant_empty,
+    read_options,
+    version_finding,
+)
 from pytest_devsecops.recovery.stores.serving import find_program
 from pytest_devsecops.recovery.workspace import copy_data
 
@@ -119,9 +126,8 @@ class MariaDBStore:
             raise UsageError(f"a MariaDB template is a MariaDB instance, not {type(template).__name__}")
         template.refuse_open_transactions()
         yield from self.other_version(template)
-        for table, why in template.fill_empty_tables():
-            if reason_to_ignore(table, self._options.empty) is None:
-                yield empty_finding(table, why)
+        for table, why in template.fill_empty_tables(partial(meant_empty, self._options)):
+            yield empty_finding(table, why)
         for table in template.in_memory():
             if reason_to_ignore(table, self._options.empty) is None:
                 yield _in_memory(table)

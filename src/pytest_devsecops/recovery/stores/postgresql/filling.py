@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pytest_devsecops.recovery.stores.postgresql.reading import LEDGER, PROBE
@@ -54,13 +55,18 @@ _BY_CATEGORY = {
 }
 
 
-def fill_empty_tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+def fill_empty_tables(connection: psycopg.Connection[Any], meant: Callable[[str], bool]) -> list[tuple[str, str]]:
     """Put one generated row into each empty table.
+
+    Args:
+        connection: a superuser's connection.
+        meant: tells whether a table is empty on purpose; it stays so.
 
     Returns:
         The tables that stayed empty, with PostgreSQL's own reason.
     """
-    left = [name for (name,) in connection.execute(_ROOTS, (LEDGER, PROBE)).fetchall() if _is_empty(connection, name)]
+    roots = [str(name) for (name,) in connection.execute(_ROOTS, (LEDGER, PROBE)).fetchall()]
+    left = [name for name in roots if not meant(name) and _is_empty(connection, name)]
     reasons: dict[str, str] = {}
     # A table may need a row of another one that is filled in the same turn.
     for _ in range(len(left)):

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Finding, Status
-from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import Action, Instance, Kind, StoreOptions
-from pytest_devsecops.recovery.stores.options import CommonOptions, empty_finding, read_options, version_finding
+from pytest_devsecops.recovery.stores.options import (
+    CommonOptions,
+    empty_finding,
+    meant_empty,
+    read_options,
+    version_finding,
+)
 from pytest_devsecops.recovery.stores.postgresql.binaries import Binaries, find_binaries
 from pytest_devsecops.recovery.stores.postgresql.builtin import find_builtin
 from pytest_devsecops.recovery.stores.postgresql.definitions import WRITTEN, same_definition
@@ -171,11 +176,10 @@ class PostgreSQLStore:
         yield from self.other_version(template)
         with template.server.connect(self._database) as connection:
             yield from self._role_finding(connection)
-            for table, why in fill_empty_tables(connection):
-                if all(
-                    reason_to_ignore(name, self._options.empty) is None for name in (table, table.rpartition(".")[2])
-                ):
-                    yield empty_finding(table, why)
+            for table, why in fill_empty_tables(
+                connection, lambda name: meant_empty(self._options, name, name.rpartition(".")[2])
+            ):
+                yield empty_finding(table, why)
         self._known = template.misbehaves()
 
     def _role_finding(self, connection: psycopg.Connection[Any]) -> Iterable[Finding]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from pytest_devsecops.recovery.stores.sqlite.reading import quoted, tables
 
 
-def fill_empty_tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def fill_empty_tables(connection: sqlite3.Connection, meant: Callable[[str], bool]) -> list[tuple[str, str]]:
     """Put one generated row into each empty table.
+
+    Args:
+        connection: the file.
+        meant: tells whether a table is empty on purpose; it stays so.
 
     Returns:
         The tables that stayed empty, with SQLite's own reason.
     """
-    left = _empty(connection)
+    left = [table for table in _empty(connection) if not meant(table)]
     reasons: dict[str, str] = {}
     # A table may need a row of another one that is filled in the same turn.
     for _ in range(len(left)):

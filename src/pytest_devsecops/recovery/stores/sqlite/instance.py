@@ -210,10 +210,10 @@ class SQLiteInstance:
         with contextlib.closing(self._connect()) as connection:
             connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
-    def fill_empty_tables(self) -> list[tuple[str, str]]:
-        """Put generated rows into empty tables; return those that stayed empty, with the reason."""
+    def fill_empty_tables(self, meant: Callable[[str], bool]) -> list[tuple[str, str]]:
+        """Put generated rows into tables that are not ``meant`` to be empty; return those that stayed so, with the reason."""
         with self._reading() as connection:
-            return filling.fill_empty_tables(connection)
+            return filling.fill_empty_tables(connection, meant)
 
     def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=check_same_thread)

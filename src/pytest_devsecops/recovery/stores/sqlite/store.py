@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -13,7 +14,13 @@ from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.text import did_you_mean
 from pytest_devsecops.recovery.compare import reason_to_ignore
 from pytest_devsecops.recovery.model import Action, Instance, Kind, RecoveryError, StoreOptions
-from pytest_devsecops.recovery.stores.options import CommonOptions, empty_finding, read_options, version_finding
+from pytest_devsecops.recovery.stores.options import (
+    CommonOptions,
+    empty_finding,
+    meant_empty,
+    read_options,
+    version_finding,
+)
 from pytest_devsecops.recovery.stores.sqlite.instance import OnConnect, SQLiteInstance
 
 _PYTHON_BACKUP = """
@@ -114,9 +121,8 @@ class SQLiteStore:
             )
         template.refuse_open_transactions()
         yield from self.other_version(template)
-        for table, why in template.fill_empty_tables():
-            if reason_to_ignore(table, self._options.empty) is None:
-                yield empty_finding(table, why)
+        for table, why in template.fill_empty_tables(partial(meant_empty, self._options)):
+            yield empty_finding(table, why)
         for name in template.files_beside():
             if reason_to_ignore(f"file:{name}", self._options.ignore) is None:
                 yield _beside(name)
