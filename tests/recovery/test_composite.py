@@ -110,6 +110,30 @@ def test_torn_pair_is_counted_and_named(recovery: Recovery) -> None:
     assert "media file 4.txt is lost" in verdict.explain()
 
 
+def test_a_generated_row_that_tears_the_source_is_told_and_a_table_that_is_meant_to_be_empty_gets_none(
+    recovery: Recovery,
+) -> None:
+    def no_pictures(environment: Environment) -> None:
+        with closing(sqlite3.connect(environment["SQLITE_DATABASE"])) as connection:
+            connection.execute("create table picture(id integer primary key autoincrement, file text)")
+            connection.execute("create table visitor as select 'Ada' as name")
+            connection.commit()
+
+    def gallery(**empty: str) -> CompositeStore:
+        return composite(
+            db=sqlite(prepare=no_pictures, empty=empty),
+            media=directory(prepare=seed_files),
+            agrees=every_picture_has_its_file,
+        )
+
+    by = procedure(f"{_DB} && {_MEDIA}", _BACK)
+    verdict = recovery.round_trip(gallery(), by=by)
+    assert "1 torn pair: generated; the source was torn as much already when it was lost" in verdict.explain()
+    assert "name a table that must hold no generated row in empty={…}" in verdict.explain()
+    verdict = recovery.round_trip(gallery(picture="the gallery opens without one"), by=by)
+    assert verdict.status is Status.MET, verdict.explain()
+
+
 def test_two_members_with_one_variable_are_refused(recovery: Recovery) -> None:
     twins = composite(one=directory(prepare=seed_files), other=directory(prepare=seed_files))
     with pytest.raises(UsageError, match="both use the variable DIRECTORY_PATH"):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.core.text import counted
-from pytest_devsecops.recovery.model import Environment, Store
+from pytest_devsecops.recovery.model import Environment, RecoveryError, Store
 
 _SHOWN, _COUNTED = 5, 1_000_000
 
 
-def judge_agreement(store: Store, environment: Environment) -> list[Finding]:
+def judge_agreement(
+    store: Store, environment: Environment, source: Callable[[], Environment] | None = None
+) -> list[Finding]:
     """Ask the store's ``agrees=`` about the restored target.
 
     Args:
         store: the recipe; without ``agrees=`` nothing is asked.
         environment: the target's variables, as the check gets them.
+        source: makes what was lost readable and returns its variables; asked where the target is torn.
 
     Returns:
         Nothing if the parts agree (True, None, nothing torn); a violation that counts what is torn (False, a
@@ -26,19 +29,39 @@ def judge_agreement(store: Store, environment: Environment) -> list[Finding]:
     """
     if store.options.agrees is None:
         return []
-    try:
-        count, shown = _torn(store.options.agrees(environment))
-    except AssertionError as error:
-        count, shown = -1, str(error)
-    except Exception as error:  # noqa: BLE001 - the user's check may raise anything; that is told
-        return [_unknown(store, f"agrees= could not look at what was restored: {type(error).__name__}: {error}")]
+    count, shown = _asked(store.options.agrees, environment)
     if count is None:
-        return [_unknown(store, f"agrees= answered with {shown}, which says nothing")]
+        return [_unknown(store, shown)]
     if not count:
         return []
     message = "the parts do not agree" + (f": {counted(count, 'torn pair')}" if count > 0 else "")
+    message = f"{message}: {shown}" if shown else message
     fix = "back up the parts at one moment, or the one that refers first"
-    return [Finding("torn", store.label, f"{message}: {shown}" if shown else message, fix=fix)]
+    if source is not None and _as_torn(store.options.agrees, source, count):
+        message += "; the source was torn as much already when it was lost"
+        fix = "let prepare= and writes= leave pairs whole; name a table that must hold no generated row in empty={…}"
+    return [Finding("torn", store.label, message, fix=fix)]
+
+
+def _asked(agrees: Callable[[Environment], object], environment: Environment) -> tuple[int | None, str]:
+    """Return what ``_torn`` says of the answer, or None and why there is no answer that says something."""
+    try:
+        count, shown = _torn(agrees(environment))
+    except AssertionError as error:
+        return -1, str(error)
+    except Exception as error:  # noqa: BLE001 - the user's check may raise anything; that is told
+        return None, f"agrees= could not look at what was restored: {type(error).__name__}: {error}"
+    return count, shown if count is not None else f"agrees= answered with {shown}, which says nothing"
+
+
+def _as_torn(agrees: Callable[[Environment], object], source: Callable[[], Environment], count: int) -> bool:
+    """Tell whether the source was torn already, and by no less than ``count`` pairs."""
+    try:
+        before, _ = _asked(agrees, source())
+    except RecoveryError:
+        # What is not known of the source excuses nothing.
+        return False
+    return before == count or (before is not None and count > 0 and before >= count)
 
 
 def _torn(answer: object) -> tuple[int | None, str]:

@@ -14,7 +14,7 @@ from pytest_devsecops.recovery.judging import judge_content
 from pytest_devsecops.recovery.ledger import LedgerResult, judge_ledger
 from pytest_devsecops.recovery.likeness import Twin
 from pytest_devsecops.recovery.loss import Loss, back_up_and_lose
-from pytest_devsecops.recovery.model import Instance, Snapshot
+from pytest_devsecops.recovery.model import Environment, Instance, Snapshot
 from pytest_devsecops.recovery.objectives import Timing
 from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.restoring import Restored, restore
@@ -102,7 +102,11 @@ class _Judged:
         """Compare the target with its source, and ask ``agrees=`` about it."""
         self.findings, self.comparison = judge_content(self.template, self.loss, target, snapshot)
         environment = store_environment(self.template.store.options.env, target.access(role=False))
-        self.findings.extend(judge_agreement(self.template.store, environment))
+        self.findings.extend(judge_agreement(self.template.store, environment, self._source))
+
+    def _source(self) -> Environment:
+        self.loss.source.revive()
+        return store_environment(self.template.store.options.env, self.loss.source.access(role=False))
 
 
 def _examined(
