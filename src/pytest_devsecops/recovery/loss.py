@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -109,11 +109,7 @@ def _backed_up(
     # Nothing is written from here on, so that our own looking does not count as lost time.
     lost_at = time.monotonic()
     baseline = snapshot_beside(source, None if growth else Twin(template.instance, template.snapshot))
-    before = baseline if growth else template.snapshot
-    changed = compare(before, baseline, store.tolerates, {}).differences
-    if store.options.writes is None:
-        # What the application's own writes changed, nobody asks about.
-        changed = tuple(_with_rows(changed, template, source))
+    changed = () if growth else tuple(_changed(template, source, baseline))
     source.lose()
     loss = Loss(
         source=source,
@@ -129,10 +125,13 @@ def _backed_up(
     return loss
 
 
-def _with_rows(changed: Iterable[Difference], template: Template, source: Instance) -> Iterator[Difference]:
-    """Name the rows that the backup changed; the same rows in another order, or close enough, are no change."""
-    for number, one in enumerate(changed):
-        if one.kind != "rows" or one.change != "altered" or number >= _CONTAINERS:
+def _changed(template: Template, source: Instance, now: Snapshot) -> Iterator[Difference]:
+    """Return what changed in a running source, with its rows; rows in another order, or close enough, did not."""
+    store = template.store
+    # Which rows the application's own writes changed, nobody asks.
+    told = _CONTAINERS if store.options.writes is None else 0
+    for number, one in enumerate(compare(template.snapshot, now, store.tolerates, {}).differences):
+        if one.kind != "rows" or one.change != "altered" or number >= told:
             yield one
             continue
         try:
@@ -142,7 +141,7 @@ def _with_rows(changed: Iterable[Difference], template: Template, source: Instan
             yield replace(one, message=f"{one.message}: the rows cannot be compared one by one: {error.message}")
             continue
         if found:
-            rows = "; ".join(describe(one.name, row, template.store.options.redact) for row in found)
+            rows = "; ".join(describe(one.name, row, store.options.redact) for row in found)
             yield replace(one, message=f"{one.message}: {rows}")
         elif one.detail["was"] != one.detail["is"]:
             yield one
