@@ -78,6 +78,35 @@ def test_tcp_of_the_application_works_in_the_namespace_too(family: Recovery, sto
     assert verdict.status is Status.MET, verdict.explain()
 
 
+def test_settings_of_a_database_and_of_the_superuser_do_not_stand_in_the_way(recovery: Recovery) -> None:
+    make = (
+        "create role low; create table item(id int primary key, n int references item); insert into item values (1, 1)"
+    )
+    names = "alter database app set quote_all_identifiers = on; alter role postgres set work_mem = '9MB'"
+    verdict = recovery.round_trip(postgresql(prepare=[f'psql -Xqc "{make}; {names}"']), by="pg_dump")
+    assert verdict.status is Status.MET, verdict.explain()
+    other = "alter database app set role = 'low'; alter database app set default_tablespace = 'gone'"
+    verdict = recovery.round_trip(postgresql(prepare=[f'psql -Xqc "{make}; {other}"']), by="basebackup")
+    assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_event_trigger_that_refuses_the_ledger_is_told_with_the_way_out(recovery: Recovery) -> None:
+    sql = [
+        "create table item as select 1 as id",
+        "create function no() returns event_trigger language plpgsql as 'begin raise exception ''no changes''; end'",
+        "create event trigger frozen on ddl_command_start execute function no()",
+        "alter event trigger frozen enable always",
+    ]
+    make = " ".join(["psql -Xq", *(f'-c "{one}"' for one in sql)])
+    verdict = recovery.round_trip(postgresql(prepare=make), by="pg_dump")
+    assert verdict.status is Status.UNVERIFIED
+    assert "the ledger of acknowledged writes cannot be made: no changes" in verdict.explain()
+    assert "ledger=False" in verdict.explain()
+    quiet = postgresql(prepare=make, ledger=False, probe=lambda _environment: True)
+    verdict = recovery.round_trip(quiet, by="pg_dump")
+    assert verdict.status is Status.MET, verdict.explain()
+
+
 def test_wrong_password_is_violated(family: Recovery, store: PostgreSQLStore) -> None:
     by = procedure("PGPASSWORD=wrong pg_dump -h 127.0.0.1 -Fc -f $BACKUP_DIR/d app", _LOAD)
     verdict = family.round_trip(store, by=by)

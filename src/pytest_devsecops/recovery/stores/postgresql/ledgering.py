@@ -44,13 +44,21 @@ class LedgerTable:
         connection = self._server.connect(self._database)
         # Replica: event triggers of the user are not for us.
         connection.execute("set session_replication_role = replica")
-        schema, owner = place(connection)
-        self._table = f"{schema}.{LEDGER}"
-        connection.execute(f"create table {self._table}(number bigint primary key, nonce text)")
-        connection.execute(f"alter table {self._table} alter nonce set storage plain")
-        connection.execute(f"alter table {self._table} owner to {owner}")
-        connection.execute(f"grant select on {self._table} to public")
-        connection.execute(f"insert into {self._table} values (-1, %s)", (nonce,))
+        try:
+            schema, owner = place(connection)
+            self._table = f"{schema}.{LEDGER}"
+            connection.execute(f"create table {self._table}(number bigint primary key, nonce text)")
+            connection.execute(f"alter table {self._table} alter nonce set storage plain")
+            connection.execute(f"alter table {self._table} owner to {owner}")
+            connection.execute(f"grant select on {self._table} to public")
+            connection.execute(f"insert into {self._table} values (-1, %s)", (nonce,))
+        except driver().Error as error:
+            connection.close()
+            # An event trigger that is always enabled, say.
+            raise RecoveryError(
+                f"the ledger of acknowledged writes cannot be made: {str(error).strip().splitlines()[0]}",
+                remedy="ledger=False of the store does without, and probe= without a table of the drill's",
+            ) from error
         self._connection = connection
 
     def write(self, number: int) -> None:

@@ -56,7 +56,8 @@ local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 host replication all 127.0.0.1/32 scram-sha-256
 """
-#: Pinned for every session that reads, so that one value has one text (facts/fingerprints).
+#: Pinned for every session that reads, so that one value has one text (facts/fingerprints), one name is written in one
+#: way, and settings of a database or of our role do not stand in the way.
 _PINNED = {
     "extra_float_digits": "3",
     "timezone": "UTC",
@@ -72,6 +73,12 @@ _PINNED = {
     "default_transaction_read_only": "off",
     "client_encoding": "UTF8",
     "session_replication_role": "origin",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "default_tablespace": "",
+    "idle_in_transaction_session_timeout": "0",
+    "role": "none",
 }
 
 
