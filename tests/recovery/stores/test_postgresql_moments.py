@@ -123,3 +123,21 @@ def test_an_export_through_a_narrower_character_set_loses_what_does_not_fit(reco
     (found,) = verdict.findings
     assert "public.item row id=3: note was '€ and ł' and came back as" in found.message
     assert "id=2" not in found.message
+
+
+@pytest.mark.slow
+def test_bytes_that_are_no_text_are_shown_and_a_dump_in_several_encodings_needs_a_grep_that_takes_bytes(
+    recovery: Recovery,
+) -> None:
+    make = "create database raw encoding 'SQL_ASCII' locale 'C' template template0"
+    rows = "create table a(id int, v text); insert into a values (1, E'\\\\xe9\\\\xff'), (2, 'plain')"
+    store = postgresql(
+        locale="C", prepare=[f'psql -Xqd postgres -c "{make}" && psql -Xqd raw -c "{rows}"', _SEED], ledger=False
+    )
+    restore = "dropdb app; grep {} -v -E '^(CREATE|ALTER) ROLE postgres' $BACKUP_DIR/all | psql -Xq -o $BACKUP_DIR/log -d postgres"
+    good, bad = (procedure("pg_dumpall -f $BACKUP_DIR/all", restore.format(option)) for option in ("-a", ""))
+    verdict = recovery.round_trip(store, by=good)
+    assert verdict.status is Status.MET, verdict.explain()
+    # grep takes the file for a binary one from the first such byte on, and leaves out the rest.
+    verdict = recovery.round_trip(store, by=bad)
+    assert r"raw:public.a row id=1, v='\351\377' is lost" in verdict.explain()

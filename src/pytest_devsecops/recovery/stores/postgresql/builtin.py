@@ -13,7 +13,7 @@ cd "$BACKUP_DIR" && sha256sum globals.sql database.dump > SHA256SUMS"""
 _RESTORE = """set -eu
 cd "$BACKUP_DIR" && sha256sum --quiet --check SHA256SUMS
 dropdb --if-exists "$PGDATABASE"
-grep -v -E "^CREATE ROLE \\"?$PGUSER\\"?( |;)" globals.sql | psql -X -q -v ON_ERROR_STOP=1 -d postgres
+grep -a -v -E "^CREATE ROLE \\"?$PGUSER\\"?( |;)" globals.sql | psql -X -q -v ON_ERROR_STOP=1 -d postgres
 pg_restore --exit-on-error --create --dbname=postgres database.dump"""
 #: Tablespaces outside of the data directory are copied beside it, and put back to their paths.
 _BASE = """set -eu; umask 077

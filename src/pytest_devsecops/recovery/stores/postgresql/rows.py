@@ -33,6 +33,9 @@ select quote_ident(a.attname), exists (
 from pg_catalog.pg_attribute a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
 
+#: A database without an encoding may hold bytes that are no text in any; what is no ASCII is written in octal.
+_AS_BYTES = "encode(convert_to(({})::text, 'SQL_ASCII'), 'escape')"
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -83,8 +86,9 @@ def read_rows(connection: psycopg.Connection[Any], table: str, wanted: tuple[str
     names = [str(name) for name, _ in columns]
     own = tuple(str(name) for name, key in columns if key)
     identity = wanted if wanted and set(wanted) <= set(names) else own
-    keys = [f'(t.{name})::text collate "C"' for name in identity] or [f'{known.row}::text collate "C"']
-    cells = [f"(t.{name})::text" for name in names]
+    text = _AS_BYTES if connection.info.parameter_status("server_encoding") == "SQL_ASCII" else "({})::text"
+    keys = [f'{text.format(f"t.{name}")} collate "C"' for name in identity] or [f'{text.format(known.row)} collate "C"']
+    cells = [text.format(f"t.{name}") for name in names]
     order = ", ".join(keys)
     statement = f"select array[{order}], array[{', '.join(cells)}]::text[] from only {table} t order by {order}"
     for key, values in _stream(connection, statement):
