@@ -225,3 +225,26 @@ def test_a_time_of_the_file_counts_too(recovery: Recovery, artefact: Path) -> No
     assert recovery.newest("backups/*", into=store, by=_BY).measured["rpo"] < _HOUR
     os.utime(artefact, (time.time() - 90_000,) * 2)
     assert recovery.newest("backups/*", into=store, by=_BY).measured["rpo"] > 89_000
+
+
+def test_an_artefact_from_the_future_has_no_age(recovery: Recovery, artefact: Path) -> None:
+    os.utime(artefact, (time.time() + 7200, time.time() + 7200))
+    verdict = recovery.newest("backups/*", into=sqlite(prepare=add_order), by=_BY)
+    assert verdict.status is Status.UNVERIFIED
+    assert "by its file shop.sqlite3 was made" in verdict.explain()
+    assert "from now, so its age is not known" in verdict.explain()
+    # By its newest row it is two days old, whatever the file says.
+    verdict = recovery.newest("backups/*", into=sqlite(prepare=add_order), by=_BY, fresh="orders.created_at")
+    assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_a_folder_as_artefact_may_hold_anything(recovery: Recovery, artefact: Path) -> None:
+    os.mkfifo(artefact.with_name("queue"))
+    artefact.with_name("circle").symlink_to("circle")
+    artefact.with_name(os.fsdecode(b"caf\xe9")).hardlink_to(artefact)
+    artefact.parent.parent.joinpath("latest").symlink_to("backups")
+    same = "test $BACKUP_DIR/shop.sqlite3 -ef $BACKUP_DIR/caf*"
+    by = procedure("true", f"{same} && cp $BACKUP_DIR/shop.sqlite3 $SQLITE_DATABASE")
+    for pattern in ("backups", "latest"):
+        verdict = recovery.newest(pattern, into=sqlite(prepare=add_order), by=by)
+        assert verdict.status is Status.MET, verdict.explain()

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pytest_devsecops.core.findings import Finding, Status
-from pytest_devsecops.core.text import counted
+from pytest_devsecops.core.text import counted, format_duration, shown_path
 from pytest_devsecops.core.verdict import Verdict
 from pytest_devsecops.recovery.agreeing import judge_agreement
 from pytest_devsecops.recovery.dating import header_time, row_time
@@ -20,9 +20,11 @@ from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.restoring import Restored, restore
 from pytest_devsecops.recovery.sabotage import NO_SABOTAGE
 from pytest_devsecops.recovery.templates import store_environment
-from pytest_devsecops.recovery.workspace import made, temporary_room
+from pytest_devsecops.recovery.workspace import copy_data, made, temporary_room
 
 NAME = "recovery.newest"
+#: Seconds by which the clocks of two hosts may differ.
+_AHEAD = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,9 @@ def newest(store: Store, by: Procedure, root: Path, expected: Expected, *, today
     size = sum(path.stat().st_size for path in _files(artefact))
     findings: list[Finding] = []
     if size < expected.min_size:
-        message = f"{artefact.name} has {size:,} bytes, fewer than {expected.min_size:,}"
-        findings.append(Finding("too-small", artefact.name, message, fix="look at the job that made it"))
+        name = shown_path(Path(artefact.name))
+        message = f"{name} has {size:,} bytes, fewer than {expected.min_size:,}"
+        findings.append(Finding("too-small", name, message, fix="look at the job that made it"))
     with temporary_room() as room:
         backup_dir = made(room / "backup")
         _copy(artefact, backup_dir)
@@ -151,10 +154,11 @@ def newest(store: Store, by: Procedure, root: Path, expected: Expected, *, today
 def _judged(seen: _Seen, artefact: Path, restored: Restored, size: int, today: date) -> Verdict:
     findings = [*seen.findings, *restored.findings]
     rows = restored.snapshot.row_count if restored.snapshot else 0
+    name = shown_path(Path(artefact.name))
     if restored.snapshot and not rows:
-        message = f"{artefact.name} was restored, and not one row came back from it"
+        message = f"{name} was restored, and not one row came back from it"
         fix = "look at what the backup leaves out, and whether the restore reads this artefact"
-        findings.append(Finding("nothing-came-back", artefact.name, message, fix=fix))
+        findings.append(Finding("nothing-came-back", name, message, fix=fix))
     ages = {"file": time.time() - max(path.stat().st_mtime for path in _files(artefact))}
     header = header_time(_files(artefact))
     if header is not None:
@@ -163,14 +167,22 @@ def _judged(seen: _Seen, artefact: Path, restored: Restored, size: int, today: d
         ages["newest row"] = seen.row_age
     which = max(ages, key=lambda name: ages[name])
     hours = f"{ages[which] / 3600:.1f}h"
+    if ages[which] < -_AHEAD:
+        findings.append(_from_the_future(name, which, -ages[which]))
     return Verdict(
         NAME,
         findings,
-        examined={"rows": rows, "bytes": size, "artefact": artefact.name},
-        summary=f"{artefact.name} restores with {counted(rows, 'row')}; by its {which} it is {hours} old",
+        examined={"rows": rows, "bytes": size, "artefact": name},
+        summary=f"{name} restores with {counted(rows, 'row')}; by its {which} it is {hours} old",
         evidence={"ages_seconds": {name: round(age) for name, age in ages.items()}, "today": today.isoformat()},
         measured={"rpo": max(0.0, ages[which])},
     )
+
+
+def _from_the_future(name: str, which: str, seconds: float) -> Finding:
+    message = f"by its {which} {name} was made {format_duration(seconds)} from now, so its age is not known"
+    fix = "set the clocks of the hosts that make and check backups, and keep the times of files when they are copied"
+    return Finding("age-unknown", name, message, fix=fix, status=Status.UNVERIFIED)
 
 
 def _newest(root: Path, pattern: str) -> Path | None:
@@ -191,7 +203,8 @@ def _files(path: Path) -> list[Path]:
 def _copy(artefact: Path, backup_dir: Path) -> None:
     # A copy, so that a restore that moves or unpacks cannot hurt the only artefact there is.
     if artefact.is_dir():
-        shutil.copytree(artefact, backup_dir, dirs_exist_ok=True, symlinks=True)
+        backup_dir.rmdir()
+        copy_data(artefact.resolve(), backup_dir)
     else:
         shutil.copy2(artefact, backup_dir / artefact.name)
 
