@@ -60,6 +60,17 @@ def test_backup_that_fails_is_violated_with_what_it_said(recovery: Recovery) -> 
     assert "exited with status 3: no space" in verdict.explain()
 
 
+def test_a_restore_that_failed_is_told_however_much_is_lost(recovery: Recovery) -> None:
+    def many(environment: Environment) -> None:
+        for number in range(60):
+            Path(environment["DIRECTORY_PATH"], f"{number}").write_text("x", encoding="ascii")
+
+    by = procedure(_SAVE, "echo the disk is gone >&2; exit 4")
+    lines = recovery.round_trip(directory(prepare=many), by=by).explain().splitlines()
+    assert "files lost 60 rows" in lines[2]
+    assert any("exited with status 4: the disk is gone" in line for line in lines)
+
+
 def test_program_that_is_missing_is_unverified(recovery: Recovery) -> None:
     verdict = recovery.round_trip(files(), by=procedure(_SAVE, f"{_LOAD} && no-such-verifier"))
     assert verdict.status is Status.UNVERIFIED

@@ -22,6 +22,9 @@ from pytest_devsecops.recovery.sabotage import NO_SABOTAGE, Sabotage
 from pytest_devsecops.recovery.templates import Template, store_environment
 from pytest_devsecops.recovery.workspace import temporary_room
 
+#: How much of what is lost is named before the steps that failed are.
+_NAMED_FIRST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Drill:
@@ -127,9 +130,10 @@ def _examined(
     timings = [] if seconds is None else [Timing(loss.baseline.size, seconds)]
     repeated, failed = timed(template, by, ground, loss.baseline.size, range(1, repeat if timings else 0))
     timings.extend(repeated)
-    acknowledged = ledger.findings if ledger else ()
-    # What is lost comes first: it is what the message has to name.
-    findings = [*judged.findings, *acknowledged, *restored.findings, *failed, *loss.findings]
+    lost = [*judged.findings, *(ledger.findings if ledger else ())]
+    # What is lost comes first: it is what the message has to name. Why it is lost must not come so late that a message
+    # with much to name leaves it out.
+    findings = [*lost[:_NAMED_FIRST], *restored.findings, *failed, *loss.findings, *lost[_NAMED_FIRST:]]
     if loss.backup.missing and not artefact.files:
         # No backup was made at all, so that nothing was examined but that.
         findings = list(loss.findings)
