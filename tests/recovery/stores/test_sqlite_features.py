@@ -241,6 +241,25 @@ def test_a_dump_with_the_settings_of_the_file_is_met(recovery: Recovery) -> None
     assert recovery.round_trip(sqlite(prepare=dumpable), by=procedure(python(backup), _BACK))
 
 
+def test_schema_and_data_by_the_command_line_are_met(recovery: Recovery) -> None:
+    def plain(environment: Environment) -> None:
+        with closing(sqlite3.connect(environment["SQLITE_DATABASE"])) as connection:
+            connection.executescript(
+                "create table item(id integer primary key, name text); insert into item(name) values ('a'), (null), ('');"
+                "create view names(name) as select name from item; create index by_name on item(name)"
+            )
+
+    ask = "sqlite3 -cmd '.timeout 9000' $SQLITE_DATABASE"
+    backup = f"{ask} .schema > $BACKUP_DIR/schema && {ask} '.dump --data-only' > $BACKUP_DIR/data"
+    restore = "cat $BACKUP_DIR/schema $BACKUP_DIR/data | sqlite3 -bail $SQLITE_DATABASE"
+    # The command line writes the columns of a view behind it, as a comment.
+    verdict = recovery.round_trip(sqlite(prepare=plain), by=procedure(backup, restore))
+    assert verdict.status is Status.MET, verdict.explain()
+    altered = f"{restore} && sqlite3 $SQLITE_DATABASE 'drop view names; create view names(name) as values (1)'"
+    verdict = recovery.round_trip(sqlite(prepare=plain), by=procedure(backup, altered))
+    assert "view names: definition was" in verdict.explain()
+
+
 def test_a_dump_loses_what_text_cannot_say(recovery: Recovery) -> None:
     backup = "rebuilt(\"pragma encoding = 'UTF-16le'\", 'pragma page_size = 8192', 'pragma auto_vacuum = 1')"
     verdict = recovery.round_trip(sqlite(prepare=seed), by=procedure(python(backup), _BACK))
