@@ -10,6 +10,8 @@ from pytest_devsecops.identity.pages import FormField, PageForm
 _EMAIL = re.compile(r"e-?mail", re.IGNORECASE)
 _USERNAME = re.compile(r"user|login|ident|account|nick|name|handle", re.IGNORECASE)
 _OLD = re.compile(r"old|current|existing|previous", re.IGNORECASE)
+_NEW = re.compile(r"new", re.IGNORECASE)
+_REPEATED = re.compile(r"confirm|repeat|again|re-?type|re-?enter|verif|second|2", re.IGNORECASE)
 _SEARCH = ("q", "query", "search", "s")
 _TEXT = ("text", "email", "tel", "url", "textarea", "")
 
@@ -30,8 +32,11 @@ def fill(form: PageForm, wanted: Mapping[str, str], values: Mapping[str, str]) -
     """Return what the form sends: the wanted texts, and for every other field what it asks for."""
     sent: dict[str, str] = dict([form.submit]) if form.submit else {}
     sole = [one for one in form.fields if one.kind in _TEXT and one.name not in _SEARCH]
+    secret = [one.name for one in form.fields if one.kind == "password"]
     for one in form.fields:
         text = wanted.get(one.name)
+        if text is None and one.kind == "password" and _is_old(one.name, secret):
+            text = values.get("password", "")
         if text is None:
             text = _text_for(one, values, alone=len(sole) == 1)
         if text is not None:
@@ -39,11 +44,17 @@ def fill(form: PageForm, wanted: Mapping[str, str], values: Mapping[str, str]) -
     return sent
 
 
+def _is_old(name: str, others: Sequence[str]) -> bool:
+    """Tell whether a field asks for the password of now: it says so, or others say that they ask for the new one."""
+    if _OLD.search(name):
+        return True
+    return any(_NEW.search(other) for other in others) and not (_NEW.search(name) or _REPEATED.search(name))
+
+
 def _text_for(one: FormField, values: Mapping[str, str], *, alone: bool) -> str | None:
     """Return what a field sends, or None if nothing."""
     if one.kind == "password":
-        new = values.get("new_password", "")
-        return new if new and not _OLD.search(one.name) else values.get("password", "")
+        return values.get("new_password", "") or values.get("password", "")
     if one.kind in ("checkbox", "radio"):
         return one.value if one.checked or one.required else None
     return _line_for(one, values, alone=alone) if one.kind in _TEXT else one.value

@@ -3,16 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from pytest_devsecops.core.findings import Finding, Status
 from pytest_devsecops.identity.browser import Browser
 from pytest_devsecops.identity.errors import FlowError, IdentityError
 from pytest_devsecops.identity.flows import fill_in, operate, texts_of
 from pytest_devsecops.identity.http import Response
+from pytest_devsecops.identity.pages import read_page
 from pytest_devsecops.identity.personas import Persona, make
 from pytest_devsecops.identity.target import Operation, Step, Target, settled
+
+#: Throttled, or broken: such an answer says nothing of where one is sent who is not logged in.
+_PASSING = frozenset({429, *range(500, 600)})
+_THROTTLED = 429
+_SUCCESS = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where ``whoami`` leads those to who are not logged in.
+
+    A page there may well name somebody: a message of the login before, or a field that is filled in already.
+
+    Attributes:
+        path: of the page that they see in the end.
+        led: whether redirects led to it.
+        forms: the names of the fields of each form there that asks for a password.
+    """
+
+    path: str
+    led: bool
+    forms: frozenset[frozenset[str]]
+
+    @classmethod
+    def of(cls, browser: Browser, response: Response) -> Door:
+        """Return the door that a caller stands at who is not logged in."""
+        asked, seen = (urlsplit(one).path for one in (browser.history[0].request.url, response.url))
+        # A final slash or a language in front is the same page still.
+        led = not seen.rstrip("/").endswith(asked.rstrip("/"))
+        return cls(seen, led, _password_forms(response))
+
+    def is_at(self, response: Response) -> bool:
+        """Tell whether a response is this very page, whatever else stands on it."""
+        if urlsplit(response.url).path != self.path or not (self.led or self.forms):
+            return False
+        forms = _password_forms(response)
+        return forms == self.forms if self.led else bool(forms & self.forms)
+
+
+def _password_forms(response: Response) -> frozenset[frozenset[str]]:
+    forms = read_page(response.text).forms if "<form" in response.text.lower() else []
+    asking = [one for one in forms if any(field.kind == "password" for field in one.fields)]
+    return frozenset(frozenset(field.name for field in one.fields) for one in asking)
+
+
+#: Who is not logged in is refused with a status.
+NO_DOOR = Door("", led=False, forms=frozenset())
 
 
 class Live:
@@ -27,6 +78,7 @@ class Live:
         self.target = settled(target, self._transport.run)
         self._shared: dict[str, Persona] = {}
         self._made: set[str] = set()
+        self._door: Door | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +140,18 @@ class Live:
             raise FlowError("the target has no login", remedy="pass login=form('/login/') or another one")
         browser = browser or self.browser()
         response = self.target.login(browser, persona)
+        if response.status == _THROTTLED and self.target.hooks.reset is not None:
+            self.target.hooks.reset()
+            response = self.target.login(browser, persona)
         shown = browser.request(*self._whoami(), follow=True)
         if not self.shows(shown, persona):
+            throttled = "pass reset=…, which clears the application's throttles"
             raise FlowError(
                 f"the login of {persona.kind} {persona.username!r} did not work: it answered {response.status}, and "
                 f"{self.target.whoami}, which answers {shown.status}, does not show {persona.marker!r}",
-                remedy="check login=, whoami= and the persona's factory",
+                remedy=throttled
+                if response.status == _THROTTLED
+                else "check login=, whoami= and the persona's factory",
             )
         return browser
 
@@ -103,7 +161,21 @@ class Live:
 
     def shows(self, response: Response, persona: Persona) -> bool:
         """Tell whether a response is what only the logged-in persona gets to see."""
-        return response.status < 300 and persona.marker in response.text  # noqa: PLR2004 - success
+        shown = response.status < 300 and persona.marker in response.text  # noqa: PLR2004 - success
+        return shown and not self._is_door(response)
+
+    def _is_door(self, response: Response) -> bool:
+        """Tell whether a response is the page for those who are not logged in, although it names somebody."""
+        if self._door is None:
+            try:
+                browser = self.browser()
+                answer = browser.request(*self._whoami(), follow=True)
+            except IdentityError:
+                return False
+            if answer.status in _PASSING:
+                return False
+            self._door = Door.of(browser, answer) if answer.status in _SUCCESS else NO_DOOR
+        return self._door.is_at(response)
 
     def step(self, step: Step, browser: Browser, persona: Persona) -> Response | None:
         """Take one step of a flow in the browser; returns the response if there is one."""
@@ -112,6 +184,18 @@ class Live:
             return operate(browser, operation.method, fill_in(operation.path, texts_of(persona), in_url=True))
         answer = step(browser, persona)
         return answer if isinstance(answer, Response) else None
+
+    def status_of(self, step: Step, browser: Browser, persona: Persona) -> int:
+        """Take a step; returns how its last request was answered, zero if nobody knows.
+
+        What a redirect leads to afterwards is another matter: an API may well have no page there.
+        """
+        sent = len(browser.history)
+        response = self.step(step, browser, persona)
+        made = browser.history[sent:]
+        led = [False, *(one.response.location == after.request.url for one, after in pairwise(made))]
+        asked = [one.response.status for one, follows in zip(made, led, strict=False) if not follows]
+        return asked[-1] if asked else response.status if response is not None else 0
 
     def controls(self, persona: Persona, browser: Browser) -> str:
         """Run the controls that stand before and after every attack.

@@ -53,6 +53,8 @@ class Shop:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(100001))
 
     def hashed(self, password: str) -> str:
+        if "trims" in self.holes:
+            password = password.strip()
         if "ignores-case" in self.holes:
             password = password.lower()
         if "truncates" in self.holes:
@@ -60,6 +62,8 @@ class Shop:
         return generate_password_hash(password, self.method)
 
     def matches(self, user: User | None, password: str) -> bool:
+        if "trims" in self.holes:
+            password = password.strip()
         if "ignores-case" in self.holes:
             password = password.lower()
         if "truncates" in self.holes:

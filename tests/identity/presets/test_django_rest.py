@@ -182,3 +182,43 @@ def test_an_api_that_forgets_the_token_against_other_sites_is_told(project: pyte
             assert {(found.rule, found.subject) for found in verdict.findings} == {("cross-site-write", "POST /me")}
     """
     _run(project, _SESSION, "own.WithoutToken", tests).assert_outcomes(passed=1)
+
+
+def test_a_second_path_that_only_says_the_format_needs_no_line_of_its_own(project: pytest.Pytester) -> None:
+    """Routers of the framework add ``.{format}`` to each path; the same word elsewhere is a parameter."""
+    patterns = """
+        *router.urls,
+        path("exports/<str:format>", Me.as_view()),
+        path("odd.<str:format>", Logout.as_view()),
+    """
+    views = """
+from rest_framework import routers, viewsets
+class Things(viewsets.ViewSet):
+    def list(self, request):
+        return Response([])
+    def retrieve(self, request, pk=None):
+        return Response({})
+router = routers.DefaultRouter()
+router.register("things", Things, basename="thing")
+
+urlpatterns = ["""
+    tests = """
+        from pytest_devsecops.identity.inventory.django import operations_of_django
+
+        def test_inventory(db):
+            found = {str(one): one.provided for one in operations_of_django()}
+            assert {text for text, provided in found.items() if provided} == {
+                "GET /things.{format}", "GET /things/{pk}.{format}", "GET /{format}",
+            }, found
+            assert found["GET /things/"] is found["GET /things/{pk}/"] is found["POST /odd.{format}"] is False
+            assert found["GET /exports/{format}"] is False
+    """
+    project.makepyfile(
+        site_settings=_SETTINGS.replace("AUTHENTICATION", "TokenAuthentication"),
+        site_urls=_URLS.replace("urlpatterns = [", views).replace("PATTERNS", patterns),
+        test_identity=tests,
+    )
+    result = project.runpytest_subprocess(
+        "-p", "devsecops", "-p", "pytest_django", "-p", "no:cacheprovider", "--ds=site_settings"
+    )
+    result.assert_outcomes(passed=1)

@@ -29,10 +29,12 @@ FLAWS: tuple[tuple[str, str, Callable[[Any], object]], ...] = (
     ("an audience if there", "aud", lambda aud: not aud or aud == "orders"),
     ("no end", "exp", lambda _: True),
     ("a week after the end", "exp", lambda exp: exp > time.time() - 604_800),
+    ("an hour after the end", "exp", lambda exp: exp > time.time() - 3600),
     ("an end if it is an int", "exp", lambda exp: not isinstance(exp, int) or exp > time.time()),
     ("an end compared as text", "exp", lambda exp: str(exp) > str(int(time.time()))),
     ("an end if it counts as true", "exp", lambda exp: not exp or exp > time.time()),
     ("no beginning", "nbf", lambda _: True),
+    ("an hour before the beginning", "nbf", lambda nbf: float(nbf or 0) < time.time() + 3600),
     ("a beginning if it is an int", "nbf", lambda nbf: not isinstance(nbf, int) or nbf < time.time()),
 )
 CLASSES = {"iss": "issuer", "aud": "audience", "exp": "time", "nbf": "time"}
@@ -54,3 +56,4 @@ def test_each_flaw_is_found_by_the_class_of_its_claim(
     verdict = examined(make_issuer(), flawed, attacks=[CLASSES[claim]])
     assert verdict.status is Status.VIOLATED, verdict.explain()
     assert all(one.refs and one.detail["request"] for one in verdict.findings)
+    assert {claim in one.fix for one in verdict.findings} == {True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -58,8 +59,39 @@ def surroundings_are_stripped(issuer: Any, token: str) -> Claims:
     return dict(issuer.verified(token.strip().strip('"')))
 
 
+def ten_minutes_of_tolerance(issuer: Any, token: str) -> Claims:
+    claims = issuer.verified(token, exp=None, nbf=None)
+    if not claims["exp"] - time.time() > -600 or claims.get("nbf", 0) > time.time() + 600:
+        raise ValueError(claims)
+    return dict(claims)
+
+
+def breaks_over_what_no_issuer_signs(issuer: Any, token: str) -> Claims:
+    """Only the issuer could make a token whose end is a text, and it might as well be accepted."""
+    claims = issuer.verified(token, exp=None)
+    if isinstance(claims["exp"], str) and claims["exp"].isdigit() and int(claims["exp"]) > time.time():
+        raise SystemError(token)
+    return dict(issuer.checked(claims))
+
+
+def test_a_crash_over_what_only_the_issuer_could_sign_and_may_is_told_and_no_finding(
+    examined: Examined, make_issuer: MakeIssuer
+) -> None:
+    verdict = examined(make_issuer(), breaks_over_what_no_issuer_signs, attacks=["time"])
+    assert verdict.status is Status.MET, verdict.explain()
+    assert verdict.evidence["crashes_and_harmless"] == ["time/exp text"]
+
+
 @pytest.mark.parametrize(
-    "verifier", [any_case_of_typ, padding_is_cut_off, end_is_optional, slash_does_not_count, surroundings_are_stripped]
+    "verifier",
+    [
+        ten_minutes_of_tolerance,
+        any_case_of_typ,
+        padding_is_cut_off,
+        end_is_optional,
+        slash_does_not_count,
+        surroundings_are_stripped,
+    ],
 )
 def test_what_a_verifier_may_choose_is_no_finding(
     verifier: Callable[..., Claims], examined: Examined, make_issuer: MakeIssuer

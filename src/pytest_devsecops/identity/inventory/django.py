@@ -9,6 +9,8 @@ from typing import Any
 from pytest_devsecops.identity.inventory.paths import braced, joined, of_methods, unique
 from pytest_devsecops.identity.target import Operation
 
+#: The same view of Django REST framework under a second path, which says the format of the answer.
+_FORMAT = re.compile(r"\.?\{format\}/?$")
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -18,10 +20,17 @@ def operations_of_django(urlconf: str | None = None) -> list[Operation]:
     Args:
         urlconf: the module; the setting ``ROOT_URLCONF`` by default.
     """
+    views = list(views_of_django(urlconf))
+    plain = {(path.rstrip("/"), _source(view)) for path, view in views}
+
+    def provided(path: str, view: Any) -> bool:  # noqa: ANN401 - any view
+        without = _FORMAT.sub("", path)
+        return _is_static(view) or (without != path and (without.rstrip("/"), _source(view)) in plain)
+
     return unique(
         operation
-        for path, view in views_of_django(urlconf)
-        for operation in of_methods(_methods(view), path, provided=_is_static(view))
+        for path, view in views
+        for operation in of_methods(_methods(view), path, provided=provided(path, view))
     )
 
 
@@ -71,6 +80,11 @@ def _methods(view: Any) -> list[str]:  # noqa: ANN401 - any view
             return list(cells[code.co_freevars.index("request_method_list")].cell_contents)
         view = getattr(view, "__wrapped__", None)
     return []
+
+
+def _source(view: Any) -> tuple[object, str]:  # noqa: ANN401 - any view
+    """Return what a view is made from: a class with its actions, or the function itself."""
+    return getattr(view, "cls", view), repr(getattr(view, "actions", None))
 
 
 def _is_static(view: Any) -> bool:  # noqa: ANN401 - any view

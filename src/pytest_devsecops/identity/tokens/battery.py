@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.identity.tokens.alg_none import ALG_NONE
@@ -55,6 +56,10 @@ ATTACK_CLASSES: tuple[AttackClass, ...] = (
     CLAIMS_TIME,
     CLAIMS_SUBJECT,
 )
+
+
+#: The class of an attack, by the first part of its name.
+CLASSES: Mapping[str, AttackClass] = MappingProxyType({one.name: one for one in ATTACK_CLASSES})
 
 
 def select(names: Sequence[str] = ()) -> tuple[Attack, ...]:

@@ -72,4 +72,10 @@ def _attacks() -> Iterator[Attack]:
         )
 
 
-CLAIMS_AUDIENCE = AttackClass("audience", "validly signed tokens for somebody else", tuple(_attacks()))
+CLAIMS_AUDIENCE = AttackClass(
+    "audience",
+    "validly signed tokens for somebody else",
+    tuple(_attacks()),
+    fix="require aud, and compare it as a whole with your own name; some libraries take a token without one by default",
+    by_issuer=True,
+)

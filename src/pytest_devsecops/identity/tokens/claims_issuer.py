@@ -80,4 +80,10 @@ def _attacks() -> Iterator[Attack]:
         yield Attack(f"issuer/{name}", full, _REFS, partial(_make, change), shows)
 
 
-CLAIMS_ISSUER = AttackClass("issuer", "validly signed tokens of another issuer", tuple(_attacks()))
+CLAIMS_ISSUER = AttackClass(
+    "issuer",
+    "validly signed tokens of another issuer",
+    tuple(_attacks()),
+    fix="require iss, and compare it as a whole with the issuer whose keys you use",
+    by_issuer=True,
+)

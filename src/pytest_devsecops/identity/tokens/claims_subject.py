@@ -102,4 +102,10 @@ def _attacks() -> Iterator[Attack]:
     yield Attack("subject/number", title, _REFS, _as_number, Shows.LENIENCE)
 
 
-CLAIMS_SUBJECT = AttackClass("subject", "validly signed tokens whose subject is nobody", tuple(_attacks()))
+CLAIMS_SUBJECT = AttackClass(
+    "subject",
+    "validly signed tokens whose subject is nobody",
+    tuple(_attacks()),
+    fix="require sub to be a text, and look the user up by exactly this text",
+    by_issuer=True,
+)

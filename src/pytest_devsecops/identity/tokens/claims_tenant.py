@@ -50,4 +50,10 @@ def _attacks() -> Iterator[Attack]:
         yield Attack(f"tenant/{name}", f"the signature is the issuer's own and {title}", _REFS, partial(_make, change))
 
 
-CLAIMS_TENANT = AttackClass("tenant", "validly signed tokens for another tenant", tuple(_attacks()))
+CLAIMS_TENANT = AttackClass(
+    "tenant",
+    "validly signed tokens for another tenant",
+    tuple(_attacks()),
+    fix="compare the tenant of the token with the one whose data is asked for",
+    by_issuer=True,
+)

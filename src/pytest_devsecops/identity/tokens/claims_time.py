@@ -18,9 +18,12 @@ _ISSUED = ("RFC 7519 4.1.6", "asvs:v5.0.0-9.2.1")
 
 #: Far beyond any tolerance for clocks that differ.
 _DAY = 86_400
+#: Beyond the "few minutes" of tolerance that the RFC speaks of; hours are a time zone that was forgotten.
+_HALF_AN_HOUR = 1800
 
 _EXPIRED: dict[str, tuple[str, Callable[[int], object]]] = {
     "over": ("exp was a day ago", lambda now: now - _DAY),
+    "over for half an hour": ("exp was half an hour ago", lambda now: now - _HALF_AN_HOUR),
     "over, float": ("exp was a day ago, with a fraction", lambda now: now - _DAY + 0.5),
     "over, text": ("exp was a day ago, as a text", lambda now: str(now - _DAY)),
     "over, list": ("exp was a day ago, in a list", lambda now: [now - _DAY]),
@@ -51,6 +54,7 @@ _ENDLESS: dict[str, tuple[str, Callable[[int], object]]] = {
 
 _NOT_YET: dict[str, tuple[str, Callable[[int], object]]] = {
     "to come": ("nbf is tomorrow", lambda now: now + _DAY),
+    "to come in half an hour": ("nbf is in half an hour", lambda now: now + _HALF_AN_HOUR),
     "to come, float": ("nbf is tomorrow, with a fraction", lambda now: now + _DAY + 0.5),
     "to come, text": ("nbf is tomorrow, as a text", lambda now: str(now + _DAY)),
     "to come, list": ("nbf is tomorrow, in a list", lambda now: [now + _DAY]),
@@ -108,4 +112,10 @@ def _attacks() -> Iterator[Attack]:
     yield Attack("time/exp -1e400", title, _REFS, partial(_raw, "exp", b"-1e400"))
 
 
-CLAIMS_TIME = AttackClass("time", "validly signed tokens that are over or not yet valid", tuple(_attacks()))
+CLAIMS_TIME = AttackClass(
+    "time",
+    "validly signed tokens that are over or not yet valid",
+    tuple(_attacks()),
+    fix="check exp and nbf of every token, as numbers, with a few minutes of tolerance; some libraries must be told to",
+    by_issuer=True,
+)

@@ -126,4 +126,10 @@ def _attacks() -> Iterator[Attack]:
     yield Attack("type/ID token", f"{before} it is an ID token", _REFS, _id_token)
 
 
-CLAIMS_TYPE = AttackClass("type", "validly signed tokens of another kind", tuple(_attacks()))
+CLAIMS_TYPE = AttackClass(
+    "type",
+    "validly signed tokens of another kind",
+    tuple(_attacks()),
+    fix="take access tokens only: require the typ, or the claim, by which your issuer marks them (RFC 9068, section 4)",
+    by_issuer=True,
+)

@@ -96,4 +96,9 @@ def _attacks() -> Iterator[Attack]:
     yield Attack("crit/detached", "the payload is missing", ("RFC 7515 F", *_B64[1:]), _detached)
 
 
-CRIT = AttackClass("crit", "critical extensions and payloads that are not encoded", tuple(_attacks()))
+CRIT = AttackClass(
+    "crit",
+    "critical extensions and payloads that are not encoded",
+    tuple(_attacks()),
+    fix="refuse a token whose crit is no list or names what you do not implement; the library may need an update",
+)

@@ -6,13 +6,14 @@ RFC 8725, sections 2.2 and 3.5 (keys with enough entropy); RFC 7518, section 3.2
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from pytest_devsecops.identity.tokens.keys import hmac_sign
 from pytest_devsecops.identity.tokens.model import Attack, AttackClass, Knowledge, NotApplicableError, jws
-from pytest_devsecops.identity.tokens.wordlist import GUESSABLE
+from pytest_devsecops.identity.tokens.wordlist import GUESSABLE, combined
 
 _REFS = ("RFC 8725 3.5", "RFC 7518 3.2", "asvs:v5.0.0-9.1.1")
 
@@ -74,12 +75,11 @@ def _unkeyed(algorithm: str, known: Knowledge) -> str:
 
 def guessed(known: Knowledge) -> bytes | None:
     """Return the guessable secret that signed the sample, or None. Nothing is sent for it."""
-    data, _, _ = known.sample_text.strip().rpartition(".")
-    algorithm = known.sample.algorithm
-    for secret in (*_candidates(known),):
-        if hmac.compare_digest(hmac_sign(secret, algorithm)(data.encode()), known.sample.signature):
-            return secret
-    return None
+    data = known.sample_text.strip().rpartition(".")[0].encode()
+    digest = f"sha{known.sample.algorithm[2:]}"
+    if digest not in hashlib.algorithms_guaranteed:
+        return None
+    return next((one for one in _candidates(known) if hmac.digest(one, data, digest) == known.sample.signature), None)
 
 
 def _candidates(known: Knowledge) -> Iterator[bytes]:
@@ -94,6 +94,7 @@ def _candidates(known: Knowledge) -> Iterator[bytes]:
         yield from (raw, raw + b"\n", base64.b64encode(raw), raw.ljust(32, b"\x00"))
         if len(word) % 4 == 0 and word.isalnum():
             yield base64.b64decode(raw)
+    yield from (text.encode() for text in combined())
 
 
 def _guessed(known: Knowledge) -> str:
@@ -118,4 +119,9 @@ def _attacks() -> Iterator[Attack]:
     yield Attack("hmac-known-secret/guessable", title, _REFS, _guessed)
 
 
-HMAC_KNOWN_SECRET = AttackClass("hmac-known-secret", "an HMAC whose key anyone can know", tuple(_attacks()))
+HMAC_KNOWN_SECRET = AttackClass(
+    "hmac-known-secret",
+    "an HMAC whose key anyone can know",
+    tuple(_attacks()),
+    fix="sign with a random secret of at least 32 bytes that is in no repository, and pin the algorithm",
+)

@@ -29,4 +29,5 @@ ISSUED = AttackClass(
         Attack(f"issued/{kind}", f"{words} is used as an access token", _REFS, partial(_other, kind))
         for kind, words in _KINDS.items()
     ),
+    fix="take access tokens only: require the typ, the claim or the audience by which your issuer marks them",
 )

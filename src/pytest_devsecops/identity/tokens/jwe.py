@@ -202,4 +202,9 @@ def _attacks() -> Iterator[Attack]:
         yield Attack(f"jwe/bomb {algorithm}", title, _ZIP, make, twin=twin, may_cut=True)
 
 
-JWE = AttackClass("jwe", "tokens encrypted to the public key", tuple(_attacks()))
+JWE = AttackClass(
+    "jwe",
+    "tokens encrypted to the public key",
+    tuple(_attacks()),
+    fix="take signed tokens only: what is encrypted to a public key can be from anybody, until a signature inside says",
+)

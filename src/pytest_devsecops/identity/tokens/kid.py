@@ -83,4 +83,9 @@ def _attacks() -> Iterator[Attack]:
         yield Attack(f"kid/{name}, same alg", title, _REFS, partial(_looked_up, kid))
 
 
-KID = AttackClass("kid", "key ids that are taken for something else", tuple(_attacks()))
+KID = AttackClass(
+    "kid",
+    "key ids that are taken for something else",
+    tuple(_attacks()),
+    fix="look kid up as a key in a fixed table of your own; never in a path, a query or a command",
+)

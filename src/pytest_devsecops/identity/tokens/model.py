@@ -245,8 +245,12 @@ class AttackClass:
         name: such as ``alg-none``; the attacks' names begin with it.
         title: what they have in common.
         attacks: all of them, whether or not they apply to a target.
+        fix: what to do where one is accepted.
+        by_issuer: whether nobody but the issuer can make them.
     """
 
     name: str
     title: str
     attacks: tuple[Attack, ...]
+    fix: str = "verify tokens with a maintained library, with algorithms and keys pinned by you, never by the token"
+    by_issuer: bool = False

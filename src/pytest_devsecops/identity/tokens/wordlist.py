@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 _WORDS = """
     secret Secret SECRET secret123 secret1234 secretkey secret_key secret-key SecretKey SECRET_KEY mysecret my_secret
     my-secret my_secret_key my-secret-key mysecretkey my-super-secret super-secret supersecret super_secret
@@ -52,3 +55,20 @@ _PHRASES = (
 )
 
 GUESSABLE: tuple[str, ...] = (*_WORDS.split(), *_PHRASES)
+
+_BEFORE = ("", "my", "your", "super", "my super", "your super", "change this", "this is my")
+_CORE = (
+    *("secret", "secret key", "key", "jwt secret", "jwt secret key", "jwt key", "app secret", "api secret"),
+    *("auth secret", "token secret", "private key", "signing key", "dev secret", "dev secret key", "django insecure"),
+    *("insecure key", "change me", "change this", "change this secret", "replace me", "password", "development key"),
+)
+_AFTER = ("", "key", "here", "in production", "for production", "please", "1", "123", "123456")
+
+
+def combined() -> Iterator[str]:
+    """Yield what people make of such words: ``change-me-in-production``, ``YourSecretKeyHere``."""
+    for words in product(_BEFORE, _CORE, _AFTER):
+        parts = " ".join(words).split()
+        for text in (sign.join(parts) for sign in ("-", "_", "", " ")):
+            yield from (text, text.upper())
+        yield "".join(part.capitalize() for part in parts)

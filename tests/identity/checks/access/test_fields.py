@@ -20,6 +20,8 @@ MATRIX = {
     "POST /articles": {"author": "own"},
     "PUT /articles/{slug}": {"author": "own"},
 }
+WITH_REMOVAL = {**MATRIX, "POST /articles/{slug}/removal": {"author": "own"}}
+REMOVAL = {"POST /articles/{slug}/removal": "not what is looked at"}
 
 
 class Press:
@@ -64,6 +66,12 @@ class Press:
         def read(slug: str) -> Any:
             return {"article": self._own(slug)}
 
+        @app.post("/articles/<slug>/removal")
+        def remove(slug: str) -> Any:
+            self._own(slug)
+            del self.articles[slug]
+            return {}
+
         @app.put("/articles/<slug>")
         def write(slug: str) -> Any:
             article = self._own(slug)
@@ -95,7 +103,7 @@ def _caller() -> str:
     return name
 
 
-def _checked(press: Press, **fields: Any) -> Verdict:
+def _checked(press: Press, matrix: Any = MATRIX, **fields: Any) -> Verdict:
     target = flask_target(
         press.app(),
         personas={"author": lambda: (f"author-{secrets.token_hex(4)}", "")},
@@ -116,7 +124,7 @@ def _checked(press: Press, **fields: Any) -> Verdict:
     )
     checks = Identity(target, IdentityPolicy(), record=lambda verdict: verdict)
     try:
-        return checks.access_matches(MATRIX, ignore={})
+        return checks.access_matches(matrix, ignore=REMOVAL if matrix is MATRIX else {})
     finally:
         checks.close()
 
@@ -144,6 +152,23 @@ def test_an_article_that_its_author_can_give_away_is_found_although_its_author_n
         ("protected-field", "POST /articles for author, author"),
         ("protected-field", "PUT /articles/{slug} for author, author"),
     }
+
+
+def test_a_store_that_cannot_be_read_is_unverified_and_names_the_hook() -> None:
+    press = Press()
+
+    def mistaken(slug: str) -> dict[str, Any]:
+        return {"body": press.articles[f"{slug}?"]}
+
+    press.looked_up = mistaken  # type: ignore[method-assign] # as a suite with a mistake has it
+    verdict = _checked(press)
+    assert verdict.status is Status.UNVERIFIED
+    assert {found.fix for found in verdict.findings} == {"repair Resource(inspect=…) of 'slug'"}
+
+
+def test_an_operation_that_takes_the_article_away_sets_no_field_of_it() -> None:
+    verdict = _checked(Press(), WITH_REMOVAL, featured=True, author=lambda other: other.username)
+    assert verdict.status is Status.MET, verdict.explain()
 
 
 def test_a_field_that_nothing_shows_is_unverified() -> None:

@@ -13,9 +13,11 @@ import pytest
 
 from pytest_devsecops.core.findings import Status
 from pytest_devsecops.core.verdict import Verdict
-from pytest_devsecops.identity import Payload, Resource, flask_target, form
+from pytest_devsecops.identity import Payload, Resource, bearer, flask_target, form
+from pytest_devsecops.identity.checks.access.matrix import compare
 from pytest_devsecops.identity.family import Identity
 from pytest_devsecops.identity.section import IdentityPolicy
+from pytest_devsecops.identity.target import Operation
 
 FRAME = """<!doctype html><html lang="en"><head><title>Neighbours</title><link rel="stylesheet" href="/all.css"></head>
 <body class="page wide"><nav class="bar"><a href="/">Home</a> <a href="/explore">Explore</a> <a href="/help">Help</a>
@@ -155,3 +157,118 @@ def test_a_login_page_does_not_pass_for_the_known_good_answer() -> None:
     matrix = {**MATRIX, "GET /letters/{person}": {"neighbour": "none", "anonymous": "all"}}
     verdict = _checked(Street(), matrix)
     assert "control-failed" in {one.rule for one in verdict.findings}
+
+
+class Board:
+    """A board of notes whose pages lead whoever is not logged in to the login, and a profile in JSON with tokens.
+
+    Attributes:
+        holes: names of rules that are not kept.
+    """
+
+    def __init__(self, *holes: str) -> None:
+        self.holes = holes
+        self.tokens: dict[str, str] = {}
+        self.notes: dict[int, tuple[str, str]] = {}
+
+    def newcomer(self) -> tuple[str, str]:
+        name, token = f"writer-{secrets.token_hex(4)}", secrets.token_hex(8)
+        self.tokens[token] = name
+        return name, token
+
+    def add(self, name: str, text: str) -> int:
+        self.notes[len(self.notes) + 1] = (name, text)
+        return len(self.notes)
+
+    def app(self) -> flask.Flask:
+        app = flask.Flask("board", static_folder=None)
+        app.secret_key = secrets.token_hex(16)
+        app.add_url_rule("/login", "login", self._login, methods=["GET", "POST"])
+        app.add_url_rule("/me", "me", self._me)
+        app.add_url_rule("/notes", "notes", self._notes, methods=["GET", "POST"])
+        app.add_url_rule("/notes/<int:note>", "note", self._note)
+        return app
+
+    def _login(self) -> Any:
+        name = self.tokens.get(flask.request.form.get("password", ""), "")
+        if not name:
+            return FRAME.format(content=FORM)
+        flask.session["name"] = name
+        return flask.redirect("/notes")
+
+    def _me(self) -> Any:
+        token = flask.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        name = self.tokens.get(token) or flask.session.get("name")
+        return {"name": name} if name else ({"error": "nobody"}, 401)
+
+    def _notes(self) -> Any:
+        name = flask.session.get("name", "")
+        if not name and not (flask.request.method == "POST" and "writes unseen" in self.holes):
+            return flask.redirect("/login")
+        if flask.request.method == "POST":
+            self.add(name, flask.request.form["text"])
+            return flask.redirect("/notes")
+        return FRAME.format(content="".join(f"<p>{text}</p>" for owner, text in self.notes.values() if owner == name))
+
+    def _note(self, note: int) -> Any:
+        owner, text = self.notes[note]
+        name = flask.session.get("name", "")
+        if owner != name and (name or "open" not in self.holes):
+            return flask.redirect("/login") if not name else ("not yours", 404)
+        return FRAME.format(content=f"<h2>{text}</h2>")
+
+
+BOARD = {
+    "GET /me": {"writer": "own"},
+    "GET /notes": {"writer": "own"},
+    "POST /notes": {"writer": "own"},
+    "GET /notes/{note}": {"writer": "own"},
+}
+
+
+def _board_checked(board: Board, login: Any) -> Verdict:
+    target = flask_target(
+        board.app(),
+        personas={"writer": board.newcomer},
+        login=login,
+        whoami="/me",
+        resources={"note": Resource(lambda who, text: board.add(who.username, text), read="GET /notes/{note}")},
+        payloads={"POST /notes": Payload(form={"text": "{canary}"})},
+    )
+    checks = Identity(target, IdentityPolicy(), record=lambda verdict: verdict)
+    try:
+        return checks.access_matches(BOARD, ignore={"* /login": "everybody may sign in"})
+    finally:
+        checks.close()
+
+
+def test_two_redirects_are_told_apart_by_where_they_lead() -> None:
+    verdict = _board_checked(Board(), form("/login"))
+    assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_two_redirects_that_lead_to_the_same_page_tell_nothing() -> None:
+    verdict = _board_checked(Board("writes unseen"), form("/login"))
+    assert [(one.rule, one.subject) for one in verdict.findings] == [("no-oracle", "POST /notes")]
+
+
+def test_pages_with_a_login_of_their_own_work_for_nobody_who_has_a_token_only() -> None:
+    verdict = _board_checked(Board(), bearer(lambda persona: persona.password))
+    assert verdict.status is Status.UNVERIFIED, verdict.explain()
+    told = {one.subject: one.message for one in verdict.findings}
+    assert "works for nobody who may use it (writer gets 302)" in told["GET /notes/{note}"]
+
+
+def test_a_page_that_opens_for_those_who_are_not_logged_in_is_found_all_the_same() -> None:
+    verdict = _board_checked(Board("open"), form("/login"))
+    assert ("function-reached", "GET /notes/{note} for anonymous") in [
+        (one.rule, one.subject) for one in verdict.findings
+    ], verdict.explain()
+
+
+def test_what_is_sent_is_found_where_the_framework_does_not_say_the_method() -> None:
+    """A function of Django takes every method, so its inventory has ``* /notes``."""
+    payload = Payload(form={"text": "{canary}"})
+    matrix = {"POST /notes": {"writer": "own"}}
+    compared = compare(matrix, {}, [Operation("*", "/notes/")], ["writer"], {"POST /notes/": payload})
+    assert [row.payload for row in compared.rows] == [payload]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any
+from urllib.parse import urlsplit
 
 from pytest_devsecops.identity.http import Response
 
@@ -31,6 +32,8 @@ _ALIKE = 0.95
 _MOST = 0.8
 _COMPARED = 20_000
 _DIGITS = re.compile(r"\d+")
+#: A segment with a digit in it: a number, a UUID, a random text.
+_ID = re.compile(r"[^/]*\d[^/]*")
 _WORDS = re.compile(r"[\w@.-]+")
 
 #: A flat document: values by key path, or pieces by number.
@@ -87,6 +90,8 @@ def says_what(answer: Response, granted: Response, refusal: Response, markers: I
     """
     if answer.status != granted.status:
         return False
+    if answer.location and granted.location:  # what else a redirect says is its framework's
+        return _led_to(answer) == _led_to(granted)
     shapes = _shapes(answer, granted)
     if shapes is not None:
         return bool(shapes[0] == shapes[1])
@@ -192,6 +197,11 @@ def _outline(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def _words(response: Response) -> list[str]:
     return [_DIGITS.sub("0", word) for word in _WORDS.findall(response.text[:_COMPARED].casefold())]
+
+
+def _led_to(response: Response) -> str:
+    """Return where a redirect leads, with what may be an id left out."""
+    return _ID.sub("0", urlsplit(response.location).path).rstrip("/")
 
 
 def _address(response: Response) -> str:

@@ -87,7 +87,7 @@ def _try_fields(people: People, ledger: Ledger, row: Row, actor: Actor, name: st
             continue
         ledger.exercised.add(_FIELDS)
         if trial.thing is not None:
-            _judge(people, ledger, row, trial.thing, (field, value, trial.before), trial.outcome)
+            _judge(people, ledger, row, trial, (field, value))
     return set_before
 
 
@@ -127,17 +127,30 @@ def _send(people: People, row: Row, actor: Actor, name: str, extra: dict[str, An
     return _Trial(before, thing, outcome)
 
 
-def _judge(
-    people: People, ledger: Ledger, row: Row, thing: Thing, tried: tuple[str, Any, Any], outcome: Outcome
-) -> None:
-    field, value, before = tried
+def _judge(people: People, ledger: Ledger, row: Row, trial: _Trial, tried: tuple[str, Any]) -> None:
+    field, value = tried
+    thing, before, outcome = trial.thing, trial.before, trial.outcome
+    assert thing is not None  # noqa: S101 - a refused creation is not judged
     after = _value(people, thing, field)
+    if after is _GONE and before is not _GONE and _removes(people, row, thing, field):
+        return
     if after is before and after in (_HIDDEN, _GONE):
         message = f"nothing shows the field {field} of a {thing.name}"
         ledger.unknown(row, "field-not-readable", message, "pass Resource(inspect=…), which reads it from the store")
     elif _same(after, value) or after is _GONE:
         message = f"sets {field} of its {thing.name} to {value!r}"
         ledger.violated("protected-field", row, thing.owner, message, outcome, [thing], part=field)
+
+
+def _removes(people: People, row: Row, thing: Thing, field: str) -> bool:
+    """Tell whether the operation takes a thing away from its owner without the field as well, as a deletion does."""
+    if _creates(people, row, thing.name) and thing.name not in people.parameters(row).values():
+        return False
+    parameters = people.parameters(row)
+    things = {one: people.make(one, thing.owner) for one in dict.fromkeys((*parameters.values(), thing.name))}
+    there = _value(people, things[thing.name], field) is not _GONE
+    people.call(row, thing.owner, {key: things[one].id for key, one in parameters.items()})
+    return there and _value(people, things[thing.name], field) is _GONE
 
 
 _HIDDEN = object()

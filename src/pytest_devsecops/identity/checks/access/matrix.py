@@ -97,7 +97,9 @@ def compare(
             message = f"the matrix declares {text}, and the application has no such operation; {near}"
             seen.findings.append(Finding("declared-but-absent", text, message, "correct or remove it", _DOCUMENTED))
             continue
-        row = _row(text, cells, known, known_payloads.get(_key(found)) or found.payload or NO_PAYLOAD, found)
+        # Where the framework does not say the method, only what is declared does.
+        given = known_payloads.get(_key(Operation.parse(text)))
+        row = _row(text, cells, known, given or found.payload or NO_PAYLOAD, found)
         seen.findings.extend(_gaps(row, text, known))
         seen.rows.append(row)
     _add_undeclared(seen, declared, ignore, inventory)

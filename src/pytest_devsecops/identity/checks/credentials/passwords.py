@@ -112,12 +112,14 @@ def _good_ones(maximum: int) -> list[_Good]:
     cut = ("truncates-password", "without its last character", long[:-1])
     beyond = long + letters * 3
     start = ("truncates-password", f"cut after {_BCRYPT_BYTES} bytes", beyond[:_BCRYPT_BYTES])
+    trimmed = ("trims-password", "without the spaces around it", mixed)
     exact = ("asvs:v5.0.0-6.2.8", _NIST)
     return [
         _Good("composition-rules", "of 20 random lower-case letters", letters, ("asvs:v5.0.0-6.2.5", _NIST)),
         _Good("refuses-long-password", f"of {maximum} characters", long, ("asvs:v5.0.0-6.2.9", _NIST), (cut,)),
         _Good("refuses-longer-password", f"of {len(beyond)} characters", beyond, exact, (start,), optional=True),
         _Good("refuses-spaces", "with spaces", words, exact),
+        _Good("refuses-outer-spaces", "with a space at both ends", f" {mixed} ", exact, (trimmed,), optional=True),
         _Good("refuses-unicode", "with letters of several scripts", script, exact),
         _Good("refuses-good-password", "of every kind of character", mixed, exact, (case,)),
     ]

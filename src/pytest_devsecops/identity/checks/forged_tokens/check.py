@@ -70,6 +70,7 @@ def _report(seen: Examination, attempt: Attempt, known: Known, volley: Volley) -
             "attacks_by_class": _counts(volley.sent),
             "not_applicable": _by_reason(volley.not_applicable),
             "accepted_and_harmless": volley.lenient,
+            "crashes_and_harmless": volley.broke_harmlessly,
             "controls": volley.controls,
         }
     )

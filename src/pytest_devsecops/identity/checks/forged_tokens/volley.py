@@ -12,6 +12,7 @@ from pytest_devsecops.identity.checks.forged_tokens.slowness import costliness, 
 from pytest_devsecops.identity.errors import IdentityError, UnreachableError
 from pytest_devsecops.identity.evidence import as_detail, as_request
 from pytest_devsecops.identity.http import Response
+from pytest_devsecops.identity.tokens.battery import CLASSES
 from pytest_devsecops.identity.tokens.model import Attack, KeyUnknownError, NotApplicableError, Shows
 from pytest_devsecops.identity.tokens.trap import FetchTrap
 
@@ -22,7 +23,6 @@ _RENEWALS = 5
 _HANGS = 3
 _TOO_MANY = 429
 
-_FIX = "verify tokens with a maintained library, with algorithms and keys pinned by you, never by the token"
 _FIX_ERROR = "answer every token that cannot be verified with 401, whatever is wrong with it"
 
 
@@ -46,6 +46,7 @@ class Volley:
         self.not_applicable: dict[str, str] = {}
         self.without_key: dict[str, KeyUnknownError] = {}
         self.lenient: list[str] = []
+        self.broke_harmlessly: list[str] = []
         self.controls = 0
 
     @property
@@ -113,6 +114,9 @@ class Volley:
                 self.lenient.append(attack.name)
             else:
                 yield self._finding("accepts-forged-token", attack, "accepts a token where", token, answered=True)
+        elif self._range.fails(response) and attack.shows is Shows.LENIENCE and CLASSES[attack.group].by_issuer:
+            # Nobody but the issuer can make it, and it might as well be accepted: the crash harms nobody.
+            self.broke_harmlessly.append(attack.name)
         elif self._range.fails(response):
             message = f"answers {response.status} to a token where"
             yield self._finding("crashes-on-forged-token", attack, message, token, fix=_FIX_ERROR, answered=True)
@@ -216,7 +220,7 @@ class Volley:
         message: str,
         token: str,
         *,
-        fix: str = _FIX,
+        fix: str = "",
         answered: bool = False,
         status: Status = Status.VIOLATED,
     ) -> Finding:
@@ -225,7 +229,8 @@ class Volley:
         else:
             detail = as_request(self._range.request_with(token), hostile=token, secrets=self._secrets())
         text = f"{self._range.at} {message} {attack.title}"
-        return Finding(rule, attack.name, text, fix=fix, refs=attack.refs, status=status, detail=detail)
+        remedy = fix or CLASSES[attack.group].fix
+        return Finding(rule, attack.name, text, fix=remedy, refs=attack.refs, status=status, detail=detail)
 
     def _secrets(self) -> dict[str, str]:
         """Return what a finding must not show: genuine tokens, and what travels beside them."""

@@ -14,10 +14,13 @@ from pytest_devsecops.identity.browser import Browser
 from pytest_devsecops.identity.checks.session.replay import (
     Replay,
     Session,
+    cookies_of,
     open_session,
     replay,
     self_contained,
+    session_cookies,
     twin,
+    with_cookies,
 )
 from pytest_devsecops.identity.errors import FlowError, IdentityError
 from pytest_devsecops.identity.evidence import as_detail
@@ -126,7 +129,7 @@ class _Ending:
             self._unknown(f"{before.count(False)} of {len(before)} new sessions are refused when they are replayed")
             return
         if live.is_logged_in(live.browser(), self._persona):
-            self._unknown("an anonymous caller is shown the persona")
+            self._unknown("an anonymous caller is shown the persona", "let whoami= be a page that only its user sees")
             return
         refreshes = self._refresh_works()
         happened = self._happen()
@@ -136,7 +139,7 @@ class _Ending:
             self._unknown("a bystander's session ended as well, so nothing can be told apart")
             return
         if happened:
-            self._unknown(happened)
+            self._unknown(happened, f"check {self._event.hook}=; where it fills in a form, name its fields")
             return
         seen.examined["sessions"] = int(str(seen.examined["sessions"])) + len(after)
         seen.exercised.update(ref for ref in self._event.refs if ref.startswith("asvs"))
@@ -158,8 +161,8 @@ class _Ending:
 
     def _step(self, name: str) -> str:
         """Let the user do it in the first of the sessions."""
-        response = self._live.step(getattr(self._live.target.hooks, name), self._sessions[0].browser, self._persona)
-        status = response.status if response is not None else 0
+        hook = getattr(self._live.target.hooks, name)
+        status = self._live.status_of(hook, self._sessions[0].browser, self._persona)
         return f"{self._event.name} answers {status}" if status >= 400 else ""  # noqa: PLR2004 - an error
 
     def _terminate(self) -> str:
@@ -210,7 +213,7 @@ class _Ending:
 
     def _survived(self, session: Session, seen: Replay, which: str) -> None:
         event = self._event
-        kind, go_on = self_contained(session.credential), "goes on" if which == _ITSELF else "go on"
+        kind, go_on = self._kind_of(session), "goes on" if which == _ITSELF else "go on"
         if kind:
             rule = "stateless-session"
             message = (
@@ -224,6 +227,14 @@ class _Ending:
             fix = "delete the sessions on the server, not only the cookie in the browser"
         detail = as_detail(seen.exchange)
         self._seen.findings.append(Finding(rule, f"{event.name}: {which}", message, fix, event.refs, detail=detail))
+
+    def _kind_of(self, session: Session) -> str:
+        """Return what the credential of a session that went on is; other cookies may be signed as well."""
+        needed = session_cookies(self._live, session)
+        if not needed:
+            return self_contained(session.credential)
+        cookies = {name: value for name, value in cookies_of(session.credential).items() if name in needed}
+        return self_contained(with_cookies(session.credential, cookies))
 
     def _refresh_works(self) -> bool:
         """Tell whether a stolen refresh token can be used at all, on a session that nothing happens to."""
@@ -250,5 +261,7 @@ class _Ending:
                 Finding("refresh-token-survives", self._event.name, message, fix, self._event.refs, detail=detail)
             )
 
-    def _unknown(self, message: str) -> None:
-        self._seen.findings.append(unverified(NAME, "control-failed", f"{self._event.name}: {message}"))
+    def _unknown(
+        self, message: str, fix: str = "check login= and whoami=: each login is to give a session of its own"
+    ) -> None:
+        self._seen.findings.append(unverified(NAME, "control-failed", f"{self._event.name}: {message}", fix))

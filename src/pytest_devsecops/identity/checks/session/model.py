@@ -170,9 +170,9 @@ class _Walk:
         session, hook = self.current.pop(where, None), self.live.target.hooks.logout
         if session is None or hook is None or not self._is_good(session):
             return False
-        response = self.live.step(hook, session.browser, self.persona)
-        if response is not None and response.status >= 400:  # noqa: PLR2004 - an error
-            raise FlowError(f"logout answers {response.status}", remedy="check logout=")
+        status = self.live.status_of(hook, session.browser, self.persona)
+        if status >= 400:  # noqa: PLR2004 - an error
+            raise FlowError(f"logout answers {status}", remedy="check logout=")
         session.ended = True
         return True
 
