@@ -48,6 +48,14 @@ class Payload:
         found = _names_in([self.json, dict(self.form or {}), dict(self.query), dict(self.headers)])
         return [name for name in found if name != CANARY]
 
+    def takes_marker(self) -> bool:
+        """Tell whether a marker is sent along, as to whatever stores a text."""
+        return CANARY in _names_in([self.json, dict(self.form or {}), dict(self.query), dict(self.headers)])
+
+    def filled_headers(self, values: Mapping[str, Any]) -> Headers:
+        """Return its headers with placeholders filled in."""
+        return tuple((name, str(value)) for name, value in fill(dict(self.headers), values).items())
+
     def body(
         self, values: Mapping[str, Any], hidden: Mapping[str, str], more: Mapping[str, Any]
     ) -> tuple[bytes, Headers]:

@@ -128,6 +128,13 @@ def application(shop: Shop) -> flask.Flask:  # noqa: C901, PLR0915 - a whole app
         user = current()
         return {"name": user.name} if user else ({"error": "nobody"}, 401)
 
+    def address() -> str:
+        """Return where a request comes from; behind a proxy this is what the proxy added at the end."""
+        forwarded = flask.request.headers.get("X-Forwarded-For", "").split(", ")
+        if forwarded != [""] and "believes-client" in shop.holes:
+            return forwarded[0]
+        return forwarded[-1] if forwarded != [""] and "behind-proxy" in shop.holes else str(flask.request.remote_addr)
+
     def throttled(user: User | None) -> bool:
         if "no-throttle" in shop.holes:
             return False
@@ -136,7 +143,7 @@ def application(shop: Shop) -> flask.Flask:  # noqa: C901, PLR0915 - a whole app
         if "locks-everybody" in shop.holes:
             return sum(shop.failures.values()) >= 5
         if "by-address" in shop.holes:
-            return shop.failures.get(str(flask.request.remote_addr), 0) >= 5
+            return shop.failures.get(address(), 0) >= 5
         if "by-spelling" in shop.holes:
             return shop.failures.get(flask.request.form["username"], 0) >= 5
         return user is not None and user.failures >= 5
@@ -151,7 +158,7 @@ def application(shop: Shop) -> flask.Flask:  # noqa: C901, PLR0915 - a whole app
         if throttled(user):
             return page("The name or the password is wrong", _LOGIN, 200)
         if user is None or not good:
-            for key in (str(flask.request.remote_addr), flask.request.form["username"]):
+            for key in (address(), flask.request.form["username"]):
                 shop.failures[key] = shop.failures.get(key, 0) + 1
             flask.session["failures"] = flask.session.get("failures", 0) + 1
             if user is not None:

@@ -33,6 +33,20 @@ def test_a_throttle_by_address_is_met_and_told_as_such(shop_target: Make, checks
     assert verdict.evidence["throttled_by"] == "address"
 
 
+def test_a_throttle_that_believes_what_the_client_says_of_its_address_is_violated(
+    shop_target: Make, checks: Checks
+) -> None:
+    verdict = checks(shop_target("by-address", "believes-client")).throttles_login(after=5)
+    assert [one.rule for one in verdict.findings] == ["throttle-evaded-by-header"], verdict.explain()
+    assert "X-Forwarded-For: 203.0.113." in verdict.findings[0].detail["request"]
+
+
+def test_a_throttle_that_believes_what_its_proxy_says_is_met(shop_target: Make, checks: Checks) -> None:
+    verdict = checks(shop_target("by-address", "behind-proxy")).throttles_login(after=5)
+    assert verdict, verdict.explain()
+    assert verdict.evidence["throttled_by"] == "address"
+
+
 @pytest.mark.parametrize("hole", ["no-throttle", "throttles-in-cookie"])
 def test_a_login_that_can_be_guessed_is_violated(hole: str, shop_target: Make, checks: Checks) -> None:
     verdict = checks(shop_target(hole)).throttles_login(after=5)

@@ -46,5 +46,5 @@ def insecure_cookie(setting: str, cookie: str) -> Weakness:
 
 def with_defaults(flows: Flows, defaults: dict[str, Any]) -> Flows:
     """Return the flows with what a preset knows, where the suite says nothing itself."""
-    merged: dict[str, Any] = {**defaults, **flows}
+    merged: dict[str, Any] = {**defaults, **{name: value for name, value in flows.items() if value is not None}}
     return merged  # type: ignore[return-value] # `describe` checks the names

@@ -33,19 +33,30 @@ MATRIX = {
 }
 
 
+TOKENS = {
+    "field": '<form method=post><input id="csrf_token" name="csrf_token" type="hidden" value="{:040}"></form>',
+    "meta": '<meta name="csrf-token" content="{:040}">',
+    "signed with the time": '<a href="/leave?key=IjQ3MTEi.{0:06}.Cq2lKWbX0yJmXr0mHq3mC3{0:05}">Leave</a>',
+    "hidden field of another kind": '<form method=post><input type="hidden" name="visits" value="{}"></form>',
+}
+
+
 class Street:
     """Neighbours, each with a page that says when they were last here.
 
     Attributes:
         holes: names of rules that are not kept.
         dated: how the page writes that.
+        token: where the page has a token against cross-site requests.
     """
 
-    def __init__(self, *holes: str, dated: str = "%Y-%m-%dT%H:%M:%SZ") -> None:
+    def __init__(self, *holes: str, dated: str = "%Y-%m-%dT%H:%M:%SZ", token: str = "") -> None:
         self.holes = holes
         self.dated = dated
+        self.token = token
         self.people: dict[str, dict[str, Any]] = {}
         self._visits = itertools.count()
+        self._posts = 0
 
     def newcomer(self, role: str = "neighbour") -> tuple[str, str]:
         name, password = f"{role}-{secrets.token_hex(4)}", secrets.token_hex(8)
@@ -63,6 +74,7 @@ class Street:
         @app.before_request
         def visit() -> None:
             here = self._here()
+            self._posts += flask.request.method == "POST"
             if here:
                 # Every visit is a quarter of a minute after the one before.
                 now = datetime(2026, 5, 4, 9, 30) + timedelta(seconds=15 * next(self._visits))  # noqa: DTZ001 - as shown
@@ -96,7 +108,9 @@ class Street:
 
     def _profile(self, _name: str, person: str) -> str:
         known = self.people[person]
-        return f"<p>{person}: {known['about']}. Last seen {known['seen']}</p>"
+        # Some tokens are the same for a while, so that two readings in a row do not show that they change.
+        token = TOKENS.get(self.token, "").format(self._posts)
+        return f"<p>{person}: {known['about']}. Last seen {known['seen']}</p>{token}"
 
     def _write(self, person: str) -> Any:
         if not self._here():
@@ -157,6 +171,19 @@ def test_a_login_page_does_not_pass_for_the_known_good_answer() -> None:
     matrix = {**MATRIX, "GET /letters/{person}": {"neighbour": "none", "anonymous": "all"}}
     verdict = _checked(Street(), matrix)
     assert "control-failed" in {one.rule for one in verdict.findings}
+
+
+@pytest.mark.parametrize("token", ["field", "meta", "signed with the time"])
+def test_a_token_that_lasts_for_a_while_is_no_change(token: str) -> None:
+    verdict = _checked(Street(token=token))
+    assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_another_hidden_field_that_changes_is_a_change() -> None:
+    verdict = _checked(Street(token="hidden field of another kind"))  # noqa: S106 - where it stands
+    assert ("foreign-object", "POST /people/{person} for neighbour") in [
+        (one.rule, one.subject) for one in verdict.findings
+    ]
 
 
 class Board:

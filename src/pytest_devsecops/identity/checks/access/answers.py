@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_devsecops.identity.antiforgery import is_token
 from pytest_devsecops.identity.http import Response
 
 _SUCCESS = range(200, 300)
@@ -28,6 +29,10 @@ _DATED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d:
 _TIMES = re.compile(rf"{_DATED}|\b\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?\b|{_AGO.pattern}")
 #: A page may be one line, so a token in one of its tags must not stand for all of it.
 _PIECES = re.compile(r"\n|(?=<)|(?<=>)")
+#: A field or a meta element, and its name; tokens against cross-site requests stand in such.
+_TAG_WITH_TOKEN = re.compile(r"<(?:input|meta)\b[^>]*?\sname\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+#: What itsdangerous signs, with the time in seconds and the signature behind it.
+_SIGNED_WITH_TIME = re.compile(r"(?<![\w.-])([\w-]{4,})\.[\w-]{6}\.[\w-]{27,86}(?![\w-])")
 _ALIKE = 0.95
 _MOST = 0.8
 _COMPARED = 20_000
@@ -151,8 +156,16 @@ def of_response(response: Response) -> dict[str, Any]:
     """Return an answer's content by key path, or piece by piece, as lines and tags part it, where it is no JSON."""
     content = response.json()
     if isinstance(content, dict | list):
-        return flat(content)
-    return {f"piece {number}": piece for number, piece in enumerate(_PIECES.split(response.text), 1)}
+        return {key: _timeless(leaf) if isinstance(leaf, str) else leaf for key, leaf in flat(content).items()}
+    return {f"piece {number}": _timeless(piece) for number, piece in enumerate(_PIECES.split(response.text), 1)}
+
+
+def _timeless(text: str) -> str:
+    """Return a text without what is made anew for each page, or each second, and says nothing of what is shown."""
+    name = _TAG_WITH_TOKEN.match(text)
+    if name and is_token(name[1]) and ("hidden" in text.lower() or text[1:5].lower() == "meta"):
+        return f"<{name[1]}>"
+    return _SIGNED_WITH_TIME.sub(r"\1", text)
 
 
 def steady(first: Flat, second: Flat) -> frozenset[str]:

@@ -51,7 +51,7 @@ def _examine(people: People, ledger: Ledger, row: Row) -> None:
     """Examine one operation; what keeps it from being examined is noted, and the others go on."""
     if not row.granted():
         why = "nobody may use it, so nothing shows that a call would work"
-        ledger.unknown(row, "no-known-good", why, "ignore it with the reason")
+        ledger.unknown(row, "no-known-good", why, "add a persona who may use it, or ignore it with the reason")
         return
     try:
         if people.parameters(row):

@@ -88,19 +88,19 @@ class ObjectAccess:
         if not good:
             self._explain(results)
             return None
-        ledger.oracles[str(row.operation)] = self._oracle()
+        ledger.oracles[str(row.operation)] = self._oracle([results[kind] for kind in good])
         for kind, one in results.items():
             ledger.attempts += 1
             if kind not in good:
                 ledger.refused(row, kind, one.outcome)
         return good[0]
 
-    def _oracle(self) -> str:
+    def _oracle(self, granted: list[Attempt]) -> str:
         """Return what tells a call that worked from one that did not."""
         if self._row.payload.shows:
             return "shown text"
         if self._row.writes:
-            return "read-back"
+            return "read-back" if any(one.changed for one in granted) else "canary"
         return "canary" if self._reference is None else "answer"
 
     def _explain(self, results: dict[str, Attempt]) -> None:
@@ -196,9 +196,19 @@ class ObjectAccess:
         if self._row.payload.shows:
             return self._tells(attempt)
         if self._row.writes:
-            return attempt.changed
+            return attempt.changed or self._is_found(attempt)
         answer = attempt.outcome.answer
         return self._shows(attempt) or (is_success(answer) and is_answer(answer, self._people.refusal))
+
+    def _is_found(self, attempt: Attempt) -> bool:
+        """Tell whether a POST that is given nothing to write, such as a search, answers with what it was asked for.
+
+        Only as JSON: a form that is shown again, because something in it is wrong, has the object's texts as well.
+        """
+        answer, row = attempt.outcome.answer, self._row
+        if row.operation.method != "POST" or row.payload.observe or row.payload.takes_marker():
+            return False
+        return is_success(answer) and isinstance(answer.json(), dict | list) and self._shows(attempt)
 
     def _tells(self, attempt: Attempt) -> bool:
         """Tell whether the answer has the text that only those get to see who may use the operation."""

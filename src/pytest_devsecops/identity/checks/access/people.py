@@ -293,7 +293,7 @@ class People:
         tokens = csrf_headers(browser) if row.writes else ()
         path = payload.address(row.operation.path, values)
         sent = len(browser.history)
-        extra = (*headers, *tokens, *payload.headers.items())
+        extra = (*headers, *tokens, *payload.filled_headers(values))
         answer = browser.request(row.operation.method, path, headers=extra, body=body, follow=not row.writes)
         exchange = browser.history[sent]
         return Outcome(exchange, exchange.response if self._is_turned_away(row, exchange, answer) else answer, canary)

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import string
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -81,8 +81,22 @@ def timed_browser(live: Live, client: str = "") -> tuple[Browser, TimedTransport
     return browser, transport
 
 
-def attempt(live: Live, persona: Persona, *, password: str | None = None, client: str = "") -> Attempt:
+def attempt(
+    live: Live,
+    persona: Persona,
+    *,
+    password: str | None = None,
+    client: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Attempt:
     """Try to log in, with the persona's own password or another, in a new browser.
+
+    Args:
+        live: the open target.
+        persona: who.
+        password: another one than the persona's.
+        client: the address to send from.
+        headers: more headers of every request.
 
     Raises:
         FlowError: if the target has no login.
@@ -90,6 +104,7 @@ def attempt(live: Live, persona: Persona, *, password: str | None = None, client
     if live.target.login is None:
         raise FlowError("the target has no login", remedy="pass login=form('/login/') or another one")
     browser, transport = timed_browser(live, client)
+    browser.headers.update(headers)
     who = persona if password is None else replace(persona, password=password)
     response = live.target.login(browser, who)
     seconds = transport.seconds

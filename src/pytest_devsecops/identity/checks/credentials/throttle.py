@@ -5,6 +5,8 @@ ASVS 5.0 V6.3.1, WSTG-ATHN-03, NIST SP 800-63B-4 section 3.2.2.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_devsecops.core.findings import Finding
@@ -93,6 +95,16 @@ def _examine_lock(live: Live, seen: Examination, victim: Persona, other: Persona
         seen.evidence["throttled_by"] = "everybody"
         _nobody_gets_in(live, seen, other)
         return
+    for header, value in _forwarded(client, told_by_proxy=not live.target.loopback):
+        again = attempt(live, victim, client=client, headers={header: value})
+        if again.logged_in:
+            text = f"the locked {victim.kind} gets in from the same address when {header} names another one"
+            fix = (
+                "take the address from the connection, or from the last part of this header, which your own proxy added"
+            )
+            detail = as_detail(decisive(again.browser), secrets={victim.password: "the password"})
+            seen.findings.append(Finding("throttle-evaded-by-header", "login", text, fix, REFS, detail=detail))
+            return
     for spelling in _spellings(victim.username):
         again = attempt(live, replace(victim, username=spelling, shown_as=victim.marker), client=client)
         if again.logged_in:
@@ -113,6 +125,18 @@ def _nobody_gets_in(live: Live, seen: Examination, other: Persona) -> None:
             return
     fix = "pass reset=… so that the check can tell a throttle from a login that is broken"
     seen.findings.append(unverified(NAME, "control-failed", text, fix))
+
+
+def _forwarded(client: str, *, told_by_proxy: bool) -> Iterator[tuple[str, str]]:
+    """Yield headers as they arrive behind proxies when a client has made up what stands in front.
+
+    A proxy adds the address that it saw at the end (RFC 7239, section 5.2), which an application behind it rightly
+    believes. On this machine there is none, so what one or two of them would add is there already.
+    """
+    made_up = f"203.0.113.{1 + secrets.randbelow(250)}"
+    added = () if told_by_proxy else (client, client)
+    yield "X-Forwarded-For", ", ".join((made_up, *added))
+    yield "Forwarded", ", ".join(f"for={one}" for one in (made_up, *added))
 
 
 def _spellings(name: str) -> list[str]:

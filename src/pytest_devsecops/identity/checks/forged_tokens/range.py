@@ -223,7 +223,8 @@ class Range:
         if not found:
             raise FlowError(
                 "the login leaves no signed JWT in a header or cookie, so there is nothing to forge",
-                remedy="use TokenLogin(…), bearer(…), or a login that sets the token as a cookie",
+                remedy="use TokenLogin(…), bearer(…), or a login that sets the token as a cookie; drop "
+                "this check where tokens are no JWTs",
             )
         for carrier in found:
             response = self.send(carrier.credential)
