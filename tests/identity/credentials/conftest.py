@@ -208,11 +208,19 @@ def application(shop: Shop) -> flask.Flask:  # noqa: C901, PLR0915 - a whole app
             secret = next((one for one in shop.links if secret and one.startswith(secret[:8])), secret)
         name, made = shop.links.get(secret, ("", shop.now))
         name = flask.request.args.get("for", name) if name else ""
+        owner = name
+        if name and "form-decides" in shop.holes:
+            name = flask.request.form.get("account", name)
         late = shop.now - made > timedelta(hours=1) and "never-expires" not in shop.holes
         if name not in shop.users or late:
             return page("This link does not work", "", 400)
         if flask.request.method == "GET":
-            return page("Set a new password", _NEW)
+            hidden = f"<input type=hidden name=account value='{owner}'>" if "form-names" in shop.holes else ""
+            typed = "<input type=email name=account required>" if "form-asks" in shop.holes else ""
+            return page("Set a new password", _NEW + hidden + typed)
+        names = {"form-names", "form-asks"} & shop.holes and "form-decides" not in shop.holes
+        if names and flask.request.form["account"] != owner:
+            return page("This link is not for this account", "", 400)
         user = shop.users[name]
         user.hash = shop.hashed(flask.request.form["password"])
         user.version += 1

@@ -70,6 +70,21 @@ def test_each_hole_is_found(hole: str, rule: str, shop_target: Make, checks: Che
     assert not [secret for secret in sent if secret in shown]
 
 
+@pytest.mark.parametrize("way", ["form-names", "form-asks"])
+def test_a_form_that_names_the_account_is_met_if_the_secret_decides(
+    way: str, shop_target: Make, checks: Checks
+) -> None:
+    verdict = checks(shop_target(way)).reset_is_safe(expires=timedelta(hours=2))
+    assert verdict, verdict.explain()
+    assert "binding" not in verdict.evidence
+
+
+@pytest.mark.parametrize("way", ["form-names", "form-asks"])
+def test_a_form_that_decides_whose_password_is_set_is_found(way: str, shop_target: Make, checks: Checks) -> None:
+    verdict = checks(shop_target(way, "form-decides")).reset_is_safe(expires=timedelta(hours=2))
+    assert [one.rule for one in verdict.findings] == ["reset-not-bound"], verdict.explain()
+
+
 def test_a_reset_that_sends_nothing_is_unverified(shop_target: Make, checks: Checks) -> None:
     verdict = checks(shop_target(mailbox=list)).reset_is_safe()
     assert verdict.status is Status.UNVERIFIED

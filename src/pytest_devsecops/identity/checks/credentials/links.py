@@ -15,13 +15,18 @@ from urllib.parse import urlsplit
 
 from pytest_devsecops.identity.browser import Browser
 from pytest_devsecops.identity.errors import FlowError
-from pytest_devsecops.identity.flows import Call, secret_of, submit
+from pytest_devsecops.identity.flows import Call, secret_of, submit, texts_of
 from pytest_devsecops.identity.http import Response
+from pytest_devsecops.identity.pages import FormField, read_page
 from pytest_devsecops.identity.personas import Persona
 
 _URL = re.compile(r"https?://[^\s\"'<>)\]]+")
 _CODE = re.compile(r"(?<![\w.-])(?=[\w.-]*\d)[\w.-]{4,}(?![\w-])")
 _SUSPECT = re.compile(r"reset|recover|password|passwort|token|confirm|forgot", re.IGNORECASE)
+#: What tells one account from another, in what is known of a persona.
+_NAMES = ("username", "email", "id")
+_TYPED_NAME = re.compile(r"e-?mail|user|login|account", re.IGNORECASE)
+_ID_FIELD = re.compile(r"user|account|member|customer|uid|^id$", re.IGNORECASE)
 #: Fewer bits than this can be guessed even where guesses are throttled (ASVS 5.0, V6.5.1 and appendix on
 #: cryptography: codes that are sent need 20 bits).
 MINIMUM_BITS = 6 * math.log2(10)  # six decimal digits count as 20 bits
@@ -63,14 +68,52 @@ def link_in(messages: Sequence[str]) -> str:
     raise FlowError(f"the request for a reset link sent {seen}", remedy="check request_reset= and mailbox=")
 
 
-def use_link(browser: Browser, link: str, new_password: str) -> Response:
+def use_link(browser: Browser, link: str, new_password: str, owner: Persona, account: Persona) -> Response:
     """Open a link as its receiver does, and fill in the form for the new password that it leads to.
+
+    Args:
+        browser: a new one.
+        link: from the message.
+        new_password: what to set.
+        owner: who got the link.
+        account: whose account the form is to name, where it names one: the owner's, or an attacker's victim.
 
     Raises:
         FlowError: if it leads to no such form.
     """
     page = open_link(browser, link)
-    return submit(browser, page, {}, {"password": new_password, "new_password": new_password})
+    values = {**texts_of(account), "password": new_password, "new_password": new_password}
+    return submit(browser, page, _renamed(page, owner, account), values)
+
+
+def form_names_account(browser: Browser, link: str, owner: Persona) -> bool:
+    """Tell whether the form behind a link says whose password it sets, beside the secret."""
+    page = open_link(browser, link)
+    typed = [one for one in _fields_beside_password(page) if one.kind in ("text", "email")]
+    return bool(_fields_naming(page, owner)) or any(_TYPED_NAME.search(one.name) for one in typed)
+
+
+def _renamed(page: Response, owner: Persona, account: Persona) -> dict[str, str]:
+    """Return the fields of the form that name the owner, with the account's names in them."""
+    known, others = texts_of(owner), texts_of(account)
+    named = _fields_naming(page, owner) if owner is not account else {}
+    return {field: others.get(meaning, known[meaning]) for field, meaning in named.items()}
+
+
+def _fields_naming(page: Response, owner: Persona) -> dict[str, str]:
+    """Return fields of the form for a new password that have a name of the owner, and which it is."""
+    known = {name: text for name, text in texts_of(owner).items() if name in _NAMES and text}
+    return {
+        field.name: meaning
+        for field in _fields_beside_password(page)
+        for meaning, text in known.items()
+        if field.value == text and (meaning != "id" or _ID_FIELD.search(field.name))
+    }
+
+
+def _fields_beside_password(page: Response) -> list[FormField]:
+    forms = [one for one in read_page(page.text).forms if any(field.kind == "password" for field in one.fields)]
+    return [field for one in forms for field in one.fields if field.kind != "password"]
 
 
 def open_link(browser: Browser, link: str) -> Response:

@@ -20,6 +20,7 @@ from pytest_devsecops.identity.checks.credentials.attempts import (
 from pytest_devsecops.identity.checks.credentials.links import (
     altered,
     bits_of,
+    form_names_account,
     guessable,
     link_in,
     new_messages,
@@ -99,7 +100,7 @@ class _Reset:
     def examine_binding(self) -> None:
         """Use the owner's secret for somebody else's account."""
         crossed = swapped(self._links[1], self._foreign)
-        names_account = takes_account(self._live.target.hooks.confirm_reset)
+        names_account = takes_account(self._live.target.hooks.confirm_reset) or self._form_names_account()
         if not crossed and not names_account:
             self._seen.evidence["binding"] = "links name no account beside their secret"
             return
@@ -112,6 +113,15 @@ class _Reset:
         if names_account:  # the code may have been used up, for either account
             self._password = new if self._logs_in(self._owner, new) else self._password
             self._links = [self._ask(self._owner), self._ask(self._owner)]
+
+    def _form_names_account(self) -> bool:
+        """Tell whether the form behind a link says whose it is; a hook fills in what it likes.
+
+        Somebody else's link is opened for it: some applications take the first look for the only one.
+        """
+        if self._live.target.hooks.confirm_reset is not None:
+            return False
+        return form_names_account(self._live.browser(next(self._where)), self._foreign, self._other)
 
     def examine_use(self) -> None:
         """Use the newest link, then look at everything that must have ended with it."""
@@ -192,8 +202,11 @@ class _Reset:
         self._secrets.add(secret_of(link))
         self._count("attempts")
         try:
-            confirm = self._live.target.hooks.confirm_reset or use_link
-            confirm(browser, link, new, *((account or self._owner,) if takes_account(confirm) else ()))
+            confirm, whose = self._live.target.hooks.confirm_reset, account or self._owner
+            if confirm is None:
+                use_link(browser, link, new, self._owner, whose)
+            else:
+                confirm(browser, link, new, *((whose,) if takes_account(confirm) else ()))
         except FlowError:
             if not browser.history:
                 raise
