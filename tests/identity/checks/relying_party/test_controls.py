@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, abort, redirect, session
+from flask import Flask, abort, redirect, request, session
 
 from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Status
@@ -99,6 +99,25 @@ def test_accounts_that_look_alike_are_unverified_and_not_passed_over(
 
     assert [finding.rule for finding in verdict.findings] == ["accounts-look-alike"], verdict.explain()
     assert verdict.status is Status.UNVERIFIED
+
+
+@pytest.mark.parametrize(("bugs", "expected"), [("", Status.MET), ("by-email", Status.VIOLATED)])
+def test_an_account_whose_profile_each_login_renews_is_told_by_the_session_of_the_first_user(
+    bugs: str, expected: Status, create_portal: Callable[..., Any], examined: Callable[..., Verdict], idp: Provider
+) -> None:
+    app = create_portal({"OIDC_ISSUER": idp.issuer(path="/realms/shop"), "CA_FILE": idp.ca_file, "BUGS": bugs})
+    names: dict[str, str] = {}
+
+    def renew(answer: Any) -> Any:
+        if "code" in request.args and "user" in session:
+            names[session["user"]["id"]] = session["user"]["name"]
+        return answer
+
+    app.after_request(renew)
+    app.add_url_rule("/card", "card", lambda: names[session["user"]["id"]] if "user" in session else abort(401))
+    verdict = examined(wsgi_target(app, login=idp_login("/login"), whoami="/card"), idp, only=("same-email",))
+
+    assert verdict.status is expected, verdict.explain()
 
 
 @pytest.mark.parametrize(("bugs", "expected"), [("", Status.MET), ("by-lower-sub", Status.VIOLATED)])

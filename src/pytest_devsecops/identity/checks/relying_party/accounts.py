@@ -54,7 +54,9 @@ class AccountJudge:
             return visit
         account = self._account_words(first, mine, other)
         words = set(_WORD.findall(visit.page.text))
-        if words & _own_words(first, second) or first.canary in visit.page.text:
+        if self._took_over(first, second, mine[0]):
+            visit.shown = {"the first user's account"}
+        elif words & _own_words(first, second) or first.canary in visit.page.text:
             visit.shown = {first.canary}
         elif account & words:
             visit.shown = {"the first user's account"}
@@ -63,6 +65,11 @@ class AccountJudge:
         else:
             raise IndistinctError("whoami shows nothing that tells two accounts apart")
         return visit
+
+    def _took_over(self, first: Person, second: Person, before: Visit) -> bool:
+        """Tell whether the first user's session now shows the second: an account whose profile each login renews."""
+        page = self._party.whoami(before.browser).text
+        return first.canary in before.page.text and first.canary not in page and second.canary in page
 
     def _account_words(self, first: Person, mine: list[Visit], other: Visit) -> set[str]:
         """Return what whoami says of the first user's account only and looks like an id: it has a digit."""
