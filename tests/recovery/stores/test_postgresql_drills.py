@@ -256,7 +256,9 @@ def test_killed_source_leaves_no_server_and_no_file(store: PostgreSQLStore, monk
     with temporary_room("a-") as place:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
         own = Recovery(RecoveryPolicy(), place, today=date(2026, 11, 23), record=lambda verdict: verdict)
+        segments = set(Path("/dev/shm").glob("PostgreSQL.*"))  # noqa: S108 - nothing is written there
         assert own.round_trip(store, by=procedure(_SAVE, "exit 1")).status is Status.VIOLATED
+        assert set(Path("/dev/shm").glob("PostgreSQL.*")) <= segments  # noqa: S108 - see above
         own.close()
         assert list(place.iterdir()) == []
         assert servers(place) == []

@@ -29,6 +29,14 @@ def test_a_directory_that_is_copied_whole_is_met(recovery: Recovery) -> None:
     assert verdict.status is Status.MET, verdict.explain()
 
 
+def test_a_folder_of_segments_that_no_backup_holds_may_be_left_out(recovery: Recovery) -> None:
+    by = procedure(_BACKUP, f"{_RESTORE}; rm -r $PGDATA/pg_dynshmem", kind="physical")
+
+    verdict = recovery.round_trip(postgresql(prepare=_SEED), by=by)
+
+    assert verdict.status is Status.MET, verdict.explain()
+
+
 @pytest.mark.parametrize("restore", [_WRONG_INDEX, _NO_INDEX], ids=["of another table", "empty"])
 def test_an_index_that_does_not_match_its_table_is_named(recovery: Recovery, restore: str) -> None:
     verdict = recovery.round_trip(postgresql(prepare=_SEED), by=procedure(_BACKUP, restore, kind="physical"))

@@ -30,6 +30,8 @@ _START_SECONDS = 60.0
 #: Start-up settings of every server of a drill. They are ours, so they are not compared: they keep a
 #: restored copy from archiving, from subscribing and from answering anybody but the drill.
 OURS = {
+    # In the data directory, because a server that is killed leaves its other kinds of segments behind.
+    "dynamic_shared_memory_type": "mmap",
     "fsync": "on",
     "listen_addresses": "127.0.0.1",
     "max_logical_replication_workers": "0",
@@ -129,6 +131,11 @@ class Server:
             settings["fsync"] = "off"
         if not self._archive:
             settings["archive_mode"] = "off"
+        # A restore may leave out the folder of those segments, which no backup holds.
+        segments = self.data / "pg_dynshmem"
+        if not segments.exists():
+            segments.mkdir()
+            give(segments)
         options = [part for name, value in {**settings, **(extra or {})}.items() for part in ("-c", f"{name}={value}")]
         argv = [self.binaries.program("postgres"), "-D", str(self.data), *options]
         self._process = OwnedProcess(argv, self.sockets / "log", [str(self.binaries.folder)])
