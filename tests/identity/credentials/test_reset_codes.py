@@ -9,7 +9,8 @@ import flask
 import pytest
 
 from pytest_devsecops.core.verdict import Verdict
-from pytest_devsecops.identity import TokenLogin, call, flask_target
+from pytest_devsecops.identity import Persona, TokenLogin, call, flask_target
+from pytest_devsecops.identity.checks.credentials.links import guessable
 from pytest_devsecops.identity.family import Identity
 from pytest_devsecops.identity.section import IdentityPolicy
 
@@ -106,3 +107,19 @@ def test_a_code_that_sets_the_password_of_another_account_is_found(confirm: Any)
 def test_a_code_that_works_twice_and_one_of_four_digits_are_found() -> None:
     assert {one.rule for one in _checked(Phones("stays")).findings} == {"reset-link-works-twice"}
     assert {one.rule for one in _checked(Phones(digits=4)).findings} == {"reset-link-guessable"}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "why"),
+    [
+        (("483920", "484300", "484100"), ""),
+        (("483920", "484300", "995001"), ""),
+        (("483920", "483920", "484300"), ""),
+        (("483920", "483920", "483921"), "it counts up"),
+        (("483920", "483922", "484100"), "it counts up"),
+        (("00c0ffee00", "00c0ffedff", "00c0ffed07"), "it counts up"),
+        (("00c0ffee00", "a1c0ffedff", "00c0ffed07"), ""),
+    ],
+)
+def test_secrets_that_are_near_each_other_by_chance_do_not_count(secrets: tuple[str, ...], why: str) -> None:
+    assert guessable(secrets[1], Persona("caller", "p-1", "x"), secrets) == why

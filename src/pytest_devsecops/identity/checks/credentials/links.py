@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from email import message_from_string, policy
 from inspect import signature
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from pytest_devsecops.identity.browser import Browser
@@ -34,6 +35,7 @@ MINIMUM_BITS = 6 * math.log2(10)  # six decimal digits count as 20 bits
 PATIENCE = 5.0
 _CLOCK_SLACK = 120
 _NEAR = 1000
+_BY_CHANCE = 1e-5
 
 
 def new_messages(
@@ -156,13 +158,13 @@ def takes_account(confirm: Callable[..., object] | None) -> bool:
     return True
 
 
-def guessable(secret: str, persona: Persona, others: Sequence[str]) -> str:
+def guessable(secret: str, persona: Persona, secrets: Sequence[str]) -> str:
     """Return why anybody could guess ``secret``, or an empty text.
 
     Args:
         secret: the secret part of the persona's link.
         persona: who got it.
-        others: secrets of other links from the same time.
+        secrets: it and those of other links, in the order in which they were asked for.
     """
     known = {persona.username, str(persona.data.get("email", "")), str(persona.data.get("id", ""))} - {""}
     for name in known:
@@ -172,7 +174,7 @@ def guessable(secret: str, persona: Persona, others: Sequence[str]) -> str:
         return f"it has {bits_of(secret):.0f} bits"
     if _is_time(secret):
         return "it is the time of the request"
-    if any(_near(secret, other) for other in others):
+    if _counts(secrets):
         return "it counts up"
     return ""
 
@@ -204,13 +206,22 @@ def _is_time(secret: str) -> bool:
     return secret.isdigit() and any(abs(int(secret) / scale - now) < _CLOCK_SLACK for scale in (1, 1e3, 1e6, 1e9))
 
 
-def _near(secret: str, other: str) -> bool:
+def _counts(secrets: Sequence[str]) -> bool:
+    """Tell whether secrets that were asked for one after the other count up or down, which chance does not explain.
+
+    Codes of six digits are near each other by chance once in five hundred times.
+    """
     for base in (10, 16):
         try:
-            distance = abs(int(secret.replace("-", ""), base) - int(other.replace("-", ""), base))
+            numbers = [int(one.replace("-", ""), base) for one in secrets]
         except ValueError:
             continue
-        return 0 < distance < _NEAR
+        steps = [later - earlier for earlier, later in pairwise(numbers) if later != earlier]
+        if not steps or (min(steps) < 0 < max(steps)):
+            return False
+        widest = max(map(abs, steps))
+        space = base ** max(len(one.replace("-", "")) for one in secrets)
+        return widest < _NEAR and (2 * widest / space) ** len(steps) < _BY_CHANCE
     return False
 
 

@@ -82,8 +82,7 @@ class _Reset:
         first, second, foreign = self._ask(self._owner), self._ask(self._owner), self._ask(self._other)
         self._links = [first, second]
         self._foreign = foreign
-        others = [secret_of(one) for one in (first, foreign)]
-        why = guessable(secret_of(second), self._owner, [one for one in others if one != secret_of(second)])
+        why = guessable(secret_of(second), self._owner, [secret_of(one) for one in (first, second, foreign)])
         if secret_of(foreign) in (secret_of(first), secret_of(second)):
             why = "two accounts got the same"
         self._seen.evidence["secret_bits_at_most"] = round(bits_of(secret_of(second)))
