@@ -14,6 +14,7 @@ from pytest_devsecops.identity.checks.access.matrix import NAME, Comparison, Mat
 from pytest_devsecops.identity.checks.access.objects import ObjectAccess
 from pytest_devsecops.identity.checks.access.people import People
 from pytest_devsecops.identity.checks.access.roles import examine_roles
+from pytest_devsecops.identity.checks.access.spellings import examine_spellings
 from pytest_devsecops.identity.errors import IdentityError
 from pytest_devsecops.identity.examination import Examination
 from pytest_devsecops.identity.live import Live, unverified
@@ -43,6 +44,7 @@ def access_matches(live: Live, seen: Examination, matrix: Matrix, ignore: Mappin
         _examine(people, ledger, row)
     examine_fields(people, ledger)
     examine_roles(people, ledger)
+    seen.evidence["spellings"] = examine_spellings(people, ledger, inventory)
     seen.findings.extend(ledger.findings)
     _report(seen, compared, ledger, len(inventory))
 

@@ -18,9 +18,10 @@ from pytest_devsecops.identity.checks.access.answers import (
 )
 from pytest_devsecops.identity.checks.access.hidden import HiddenFields
 from pytest_devsecops.identity.checks.access.matrix import Row
+from pytest_devsecops.identity.checks.access.spelled import Spelling
 from pytest_devsecops.identity.errors import FlowError
 from pytest_devsecops.identity.flows import csrf_headers
-from pytest_devsecops.identity.http import Response
+from pytest_devsecops.identity.http import Headers, Response
 from pytest_devsecops.identity.live import Live
 from pytest_devsecops.identity.payload import CANARY, NO_PAYLOAD, names_in_path
 from pytest_devsecops.identity.personas import Persona, takes_tenant
@@ -276,7 +277,15 @@ class People:
                 return name
         return None
 
-    def call(self, row: Row, actor: Actor, ids: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> Outcome:
+    def call(
+        self,
+        row: Row,
+        actor: Actor,
+        ids: Mapping[str, Any],
+        more: Mapping[str, Any] | None = None,
+        *,
+        spelled: Spelling | None = None,
+    ) -> Outcome:
         """Let an actor call an operation.
 
         Args:
@@ -284,17 +293,22 @@ class People:
             actor: who calls.
             ids: what its placeholders stand for.
             more: fields to add to the body.
+            spelled: another spelling of the request.
         """
         canary = new_canary()
         values = {**ids, CANARY: canary}
         payload, browser = row.payload, actor.browser
         hidden = self._hidden.of(browser, row, values) if payload.page else {}
         body, headers = payload.body(values, hidden, more or {})
-        tokens = csrf_headers(browser) if row.writes else ()
-        path = payload.address(row.operation.path, values)
+        tokens = csrf_headers(browser) if row.writes or spelled else ()
+        method, path = row.operation.method, payload.address(row.operation.path, values)
+        said: Headers = ()
+        if spelled is not None:
+            method, path, said = spelled.of(method, path)
+            path = browser.base_url.rstrip("/") + path  # absolute, since a path may begin with two slashes
         sent = len(browser.history)
-        extra = (*headers, *tokens, *payload.filled_headers(values))
-        answer = browser.request(row.operation.method, path, headers=extra, body=body, follow=not row.writes)
+        extra = (*headers, *tokens, *payload.filled_headers(values), *said)
+        answer = browser.request(method, path, headers=extra, body=body, follow=not row.writes)
         exchange = browser.history[sent]
         return Outcome(exchange, exchange.response if self._is_turned_away(row, exchange, answer) else answer, canary)
 
