@@ -35,7 +35,7 @@ def examine_fields(people: People, ledger: Ledger) -> None:
             fields = ", ".join(resource.fields)
             fix = "declare the operation that creates or changes it, with own for its owner, or remove the fields"
             row = Row(Operation.parse(resource.read), {})
-            ledger.unknown(row, "fields-not-tried", f"no operation by which a {name} is written tried {fields}", fix)
+            ledger.unknown(row, "fields-not-tried", f"no operation by which {name!r} is written tried {fields}", fix)
 
 
 def _try_row(people: People, ledger: Ledger, row: Row, name: str) -> None:
@@ -135,7 +135,7 @@ def _judge(people: People, ledger: Ledger, row: Row, trial: _Trial, tried: tuple
     if after is _GONE and before is not _GONE and _removes(people, row, thing, field):
         return
     if after is before and after in (_HIDDEN, _GONE):
-        message = f"nothing shows the field {field} of a {thing.name}"
+        message = f"nothing shows the field {field} of {thing.name!r}"
         ledger.unknown(row, "field-not-readable", message, "pass Resource(inspect=…), which reads it from the store")
     elif _same(after, value) or after is _GONE:
         message = f"sets {field} of its {thing.name} to {value!r}"
