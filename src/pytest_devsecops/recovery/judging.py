@@ -20,6 +20,11 @@ from pytest_devsecops.recovery.templates import Template
 _CONTAINERS, _ROWS = 20, 5
 _TOUCHED = 100_000
 _FIX = "make the procedure bring it back, or name it in ignore={…} with the reason"
+#: Kinds of differences that bringing something back does not mend.
+_FIXES = {
+    "data directory": "use the server's own program for physical backups and prepare what it wrote, or name an atomic "
+    "snapshot of the disk: ignore={'data directory:*': 'ZFS snapshot'}"
+}
 
 
 def judge_content(
@@ -65,9 +70,8 @@ def _unread(before: Snapshot, after: Snapshot) -> Iterator[Finding]:
 
 def _finding(one: Difference, more: str) -> Finding:
     message = f"{one.message}: {more}" if more else one.message
-    return Finding(
-        f"{one.change}-{one.kind.replace(' ', '-')}", one.subject, message, fix=_FIX, detail=dict(one.detail)
-    )
+    fix = _FIXES.get(one.kind, _FIX)
+    return Finding(f"{one.change}-{one.kind.replace(' ', '-')}", one.subject, message, fix=fix, detail=dict(one.detail))
 
 
 def _differing_rows(

@@ -222,6 +222,14 @@ CASES = {
     "backup copied without being prepared": Case(
         f"{_BASE}; rm -f $BACKUP_DIR/base/ib_logfile0", _COPY, "does not start", _PREPARED, _COPY, "physical"
     ),
+    "files copied while the server ran": Case(
+        "mkdir $BACKUP_DIR/base && cp -a $MYSQL_DATA/. $BACKUP_DIR/base/", _COPY,
+        "data directory of the server: taken at one moment was 'yes' and came back as 'no: files of a running server",
+        _PREPARED, _COPY, "physical",
+    ),
+    "backup that starts though it was not prepared": Case(
+        _BASE, _COPY, "mariadb-backup was not told to --prepare them", _PREPARED, _COPY, "physical"
+    ),
     "partial physical backup": Case(
         _BASE.replace("--backup", "--backup --databases='app mysql sys performance_schema'") + " && mariadb-backup --prepare --target-dir=$BACKUP_DIR/base >/dev/null 2>&1",
         _COPY, "database other is lost", _PREPARED, _COPY, "physical",

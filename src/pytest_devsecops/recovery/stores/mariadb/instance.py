@@ -19,6 +19,7 @@ from pytest_devsecops.recovery.stores.mariadb.populating import MariaDBTables
 from pytest_devsecops.recovery.stores.mariadb.rechecking import problems
 from pytest_devsecops.recovery.stores.mariadb.server import DENIED, Server
 from pytest_devsecops.recovery.stores.mariadb.session import Session, is_gone, literal, number_of, quoted
+from pytest_devsecops.recovery.stores.moment import KIND, told
 from pytest_devsecops.recovery.stores.serving import Program, give, held_in
 from pytest_devsecops.recovery.workspace import move_away, remove
 
@@ -68,6 +69,8 @@ class MariaDBInstance:
         self._ledger: contextlib.ExitStack | None = None
         self._writer: Session | None = None
         self._growth = 0
+        #: How it is known that a physical restore brought files of no one moment.
+        self._torn = ""
 
     def access(self, *, role: bool) -> Access:
         """Return the usual variables, and a ``.my.cnf``, because the clients ignore half of them."""
@@ -113,13 +116,17 @@ class MariaDBInstance:
             raise RecoveryError("the data directory is empty", remedy="let the restore fill $MYSQL_DATA")
         give(self.server.data)
         self.server.start(self.server.own_account())
+        # A prepared backup and a server that was shut down have nothing to recover. Without that, files that
+        # were copied one after the other start all the same, and what is missing is luck.
+        if self.server.has_recovered:
+            self._torn = "files of a running server were copied, or mariadb-backup was not told to --prepare them"
 
     def snapshot(self) -> Snapshot:
         """Return definitions, accounts, next values, and the fingerprint of every table."""
         with self.server.connect() as session:
             known = {account_name(user, host) for user, host, role in accounts(session) if not role}
             definitions = Definitions(session, self._recipe.database, known)
-            things = {**definitions.read(), **read_accounts(session)}
+            things = {**definitions.read(), **read_accounts(session), KIND: told("of the server", self._torn)}
             containers: dict[str, Rows] = {}
             damage: list[str] = []
             unread: list[str] = []

@@ -93,6 +93,12 @@ class Server:
         return self._process is not None and self._process.running
 
     @property
+    def has_recovered(self) -> bool:
+        """Whether InnoDB began its last start as after a crash, from its log."""
+        log = (self.run / "log").read_text(encoding="utf-8", errors="replace")
+        return "Starting crash recovery" in log
+
+    @property
     def socket(self) -> Path:
         """The Unix socket."""
         return self.run / "s"

@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_devsecops.recovery.likeness import Twin
 from pytest_devsecops.recovery.model import Access, Behaviours, LedgerState, RecoveryError, Row, Snapshot
 from pytest_devsecops.recovery.stores.evolving import migration
+from pytest_devsecops.recovery.stores.moment import KIND, told
 from pytest_devsecops.recovery.stores.postgresql import moment, rows, tablespaces
 from pytest_devsecops.recovery.stores.postgresql.binaries import Binaries
 from pytest_devsecops.recovery.stores.postgresql.ledgering import LedgerTable, write_and_read
@@ -143,7 +144,8 @@ class PostgreSQLInstance:
         return self._with_moment(Snapshooter(self.server, self._database, self.layout, other).take())
 
     def _with_moment(self, taken: Snapshot) -> Snapshot:
-        return replace(taken, things={**taken.things, moment.KIND: moment.told(torn=self._torn)})
+        torn = "a running server's files were copied, without backup_label" if self._torn else ""
+        return replace(taken, things={**taken.things, KIND: told("of the cluster", torn)})
 
     def read_rows(self, container: str) -> Iterator[Row]:
         """Return the rows of a table in the order of their keys.

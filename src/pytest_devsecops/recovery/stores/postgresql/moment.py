@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-KIND = "data directory"
-_NAME, _KEY = "of the cluster", "taken at one moment"
 #: src/include/catalog/pg_control.h: after two numbers of 8 and 4 bytes and a version comes the state.
 _STATE_AT, _IN_PRODUCTION = 16, 6
 
@@ -23,8 +21,3 @@ def copied_while_running(data: Path) -> bool:
     with control.open("rb") as handle:
         head = handle.read(_STATE_AT + 4)
     return len(head) == _STATE_AT + 4 and struct.unpack_from("=i", head, _STATE_AT) == (_IN_PRODUCTION,)
-
-
-def told(*, torn: bool) -> dict[str, dict[str, str | None]]:
-    """Return what a snapshot tells of it; by its name it can be ignored, by those who take atomic snapshots of a disk."""
-    return {_NAME: {_KEY: "no: a running server's files were copied, without backup_label" if torn else "yes"}}
