@@ -22,10 +22,11 @@ pytestmark = [
 ]
 
 _SUITE = """
-    from pytest_devsecops.recovery import mariadb, procedure, redis
+    from pytest_devsecops.recovery import mariadb, postgresql, procedure, redis
 
     stores = {{
         "redis": lambda wait: redis(prepare=["redis-cli -u $REDIS_URL SET a 1", wait]),
+        "postgresql": lambda wait: postgresql(prepare=["psql -Xqc 'create table t as select 1 a'", wait]),
         "mariadb": lambda wait: mariadb(prepare=["mariadb app -e 'create table t as select 1 a'", wait]),
     }}
     waits = dict.fromkeys(("prepare", "backup", "restore"), "true") | {{{moment!r}: "touch {marker}; sleep 300"}}
@@ -47,12 +48,26 @@ def inside(folder: Path) -> Iterator[str]:
                 yield command.replace(b"\0", b" ").decode(errors="replace")
 
 
+def segments_named_in(folder: Path) -> set[tuple[str, ...]]:
+    """Key and id of the System V segments that PostgreSQL servers in a folder hold, from their ``postmaster.pid``."""
+    texts = [path.read_text("utf-8").splitlines() for path in folder.rglob("postmaster.pid")]
+    return {tuple(lines[6].split()) for lines in texts}
+
+
+def segments() -> set[tuple[str, ...]]:
+    """Key and id of all System V segments of this machine."""
+    lines = Path("/proc/sysvipc/shm").read_text("utf-8").splitlines()
+    return {tuple(line.split()[:2]) for line in lines[1:]}
+
+
 @pytest.mark.parametrize(
     ("store", "moment", "how"),
     [
         ("redis", "prepare", signal.SIGKILL),
         ("redis", "backup", signal.SIGTERM),
         ("redis", "backup", signal.SIGKILL),
+        ("postgresql", "prepare", signal.SIGTERM),
+        ("postgresql", "restore", signal.SIGKILL),
         ("mariadb", "prepare", signal.SIGTERM),
         ("mariadb", "restore", signal.SIGKILL),
     ],
@@ -71,10 +86,13 @@ def test_run_that_is_ended_from_outside_leaves_no_server_and_no_file(
             while not marker.exists() and run.poll() is None and time.monotonic() < limit:
                 time.sleep(0.02)
             assert list(inside(rooms)), "nothing runs that could be left behind"
+            held = segments_named_in(rooms)
+            assert held & segments() if store == "postgresql" else not held
             run.send_signal(how)
             run.communicate(timeout=60)
         limit = time.monotonic() + 20
         while (list(inside(rooms)) or any(rooms.iterdir())) and time.monotonic() < limit:
             time.sleep(0.05)
         assert list(inside(rooms)) == []
+        assert held & segments() == set()
         assert [path.name for path in rooms.iterdir() if not path.name.startswith("pytest-of")] == []
