@@ -17,7 +17,8 @@ from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.core.findings import Status
 from pytest_devsecops.recovery import directory, procedure, round_trip, sqlite
 from pytest_devsecops.recovery.family import Recovery
-from pytest_devsecops.recovery.model import Environment
+from pytest_devsecops.recovery.model import Access, Environment
+from pytest_devsecops.recovery.running import search_path
 from pytest_devsecops.recovery.stores.directory import DirectoryStore
 from pytest_devsecops.recovery.stores.sqlite import SQLiteStore
 from pytest_devsecops.recovery.workspace import place_on_disk
@@ -110,6 +111,18 @@ def test_programs_beside_the_interpreter_are_found_without_an_activated_environm
     by = procedure(f'test "$(dirname "$(command -v python)")" = {beside} && {_SAVE}', _LOAD)
     verdict = recovery.round_trip(store, by=by)
     assert verdict.status is Status.MET, verdict.explain()
+
+
+def test_clients_in_a_folder_of_the_whole_system_do_not_hide_the_interpreter_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/bin")
+    alone, shared, beside = tmp_path / "alone", tmp_path / "shared", str(Path(sys.executable).parent)
+    for folder in (alone, shared):
+        folder.mkdir()
+    (shared / "python3").touch()
+    access = Access({}, {}, {}, (str(shared), str(alone)))
+    assert search_path(access) == f"{alone}:{beside}:{shared}:/bin"
 
 
 def test_restore_that_fails_is_told_once_and_measured_never(recovery: Recovery) -> None:

@@ -63,7 +63,8 @@ def procedure(
     Both get, and may rely on: the connection given the usual way for the store (``PGHOST``, …),
     ``BACKUP_DIR``, a clean ``HOME`` with the clients' files in it, the project's root as working
     directory, an empty standard input, umask 022, and a ``PATH`` that starts with the server's own
-    clients, followed by the programs beside this interpreter. Nothing else of the caller's environment reaches them.
+    clients, followed by the programs beside this interpreter (before them, where the clients lie in a folder of the
+    whole system that has a ``python3`` too). Nothing else of the caller's environment reaches them.
 
     Args:
         backup: a shell command, an argument vector, or a callable that takes the environment.

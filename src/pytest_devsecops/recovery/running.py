@@ -138,9 +138,13 @@ def search_path(access: Access) -> str:
     """Return the ``PATH`` of every step: the store's own clients, the programs beside this interpreter, the caller's.
 
     Who runs ``.venv/bin/pytest`` has not activated the environment, and means its ``python`` and ``alembic`` all the
-    same.
+    same. Clients that lie where the system keeps everything, such as in ``/usr/bin``, come after them, or that
+    folder's ``python3`` would be found instead.
     """
-    return os.pathsep.join([*access.path, str(Path(sys.executable).parent), os.environ.get("PATH", _SYSTEM_PATH)])
+    beside = Path(sys.executable).parent
+    shared = [one for one in access.path if Path(one) != beside and Path(one, "python3").exists()]
+    own = [one for one in access.path if one not in shared]
+    return os.pathsep.join([*own, str(beside), *shared, os.environ.get("PATH", _SYSTEM_PATH)])
 
 
 def _made(folder: Path) -> Path:
