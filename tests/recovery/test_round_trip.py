@@ -125,6 +125,12 @@ def test_clients_in_a_folder_of_the_whole_system_do_not_hide_the_interpreter_of_
     assert search_path(access) == f"{alone}:{beside}:{shared}:/bin"
 
 
+def test_failed_backup_is_told_before_what_the_restore_then_misses(recovery: Recovery) -> None:
+    by = procedure("echo error: no key >&2; exit 2", "cat $BACKUP_DIR/artefact > $DIRECTORY_PATH/a")
+    rules = [one.rule for one in recovery.round_trip(files(), by=by).findings]
+    assert rules.index("backup-failed") < rules.index("restore-failed")
+
+
 def test_restore_that_fails_is_told_once_and_measured_never(recovery: Recovery) -> None:
     store = directory(prepare=seed, production_size="1GB")
     verdict = recovery.round_trip(store, by=procedure(_SAVE, f"{_LOAD}; exit 3"), rto="30m")

@@ -132,8 +132,8 @@ def _examined(
     timings.extend(repeated)
     lost = [*judged.findings, *(ledger.findings if ledger else ())]
     # What is lost comes first: it is what the message has to name. Why it is lost must not come so late that a message
-    # with much to name leaves it out.
-    findings = [*lost[:_NAMED_FIRST], *restored.findings, *failed, *loss.findings, *lost[_NAMED_FIRST:]]
+    # with much to name leaves it out; the backup's failure comes before what the restore then misses.
+    findings = [*lost[:_NAMED_FIRST], *loss.findings, *restored.findings, *failed, *lost[_NAMED_FIRST:]]
     if loss.backup.missing and not artefact.files:
         # No backup was made at all, so that nothing was examined but that.
         findings = list(loss.findings)
