@@ -194,6 +194,18 @@ def test_one_part_lost_is_named(recovery: Recovery, case: tuple[str, str, str]) 
     assert lost in "\n".join(found.message for found in verdict.findings)
 
 
+def test_member_that_does_not_start_or_cannot_be_read_is_named(recovery: Recovery) -> None:
+    verdict = recovery.round_trip(
+        shop(), by=procedure(f"{_DB} && {_MEDIA}", _BACK.replace("cp $BACKUP_DIR/db", "true"))
+    )
+    assert "db: there is no file at SQLITE_DATABASE" in verdict.explain()
+    spoil = _BACK.replace("cp $BACKUP_DIR/db $", "seq 9999 > $")
+    assert (
+        "db: SQLite refuses the file"
+        in recovery.round_trip(shop(), by=procedure(f"{_DB} && {_MEDIA}", spoil)).explain()
+    )
+
+
 def test_both_scripts_get_the_variables_of_both_parts(recovery: Recovery, tmp_path: Path) -> None:
     whole = composite(
         db=sqlite(prepare=seed_database, env={"DATABASE_URL": "sqlite:///{path}"}),

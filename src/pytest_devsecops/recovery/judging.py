@@ -23,7 +23,7 @@ _FIX = "make the procedure bring it back, or name it in ignore={…} with the re
 #: Kinds of differences that bringing something back does not mend.
 _FIXES = {
     "data directory": "use the server's own program for physical backups and prepare what it wrote, or name an atomic "
-    "snapshot of the disk: ignore={'data directory:*': 'ZFS snapshot'}"
+    "snapshot of the disk: ignore={'KIND:*': 'ZFS snapshot'}"
 }
 
 
@@ -70,7 +70,8 @@ def _unread(before: Snapshot, after: Snapshot) -> Iterator[Finding]:
 
 def _finding(one: Difference, more: str) -> Finding:
     message = f"{one.message}: {more}" if more else one.message
-    fix = _FIXES.get(one.kind, _FIX)
+    # The kinds of a member of a composite have its name before them.
+    fix = next((text.replace("KIND", one.kind) for kind, text in _FIXES.items() if one.kind.endswith(kind)), _FIX)
     return Finding(f"{one.change}-{one.kind.replace(' ', '-')}", one.subject, message, fix=fix, detail=dict(one.detail))
 
 

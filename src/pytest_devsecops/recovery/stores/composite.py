@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -64,12 +64,16 @@ class CompositeInstance:
 
     def finish(self, until: Mapping[str, str]) -> None:
         """Finish every member."""
-        for one in self.members.values():
-            one.finish(until)
+        for name, one in self.members.items():
+            with _of(name):
+                one.finish(until)
 
     def snapshot(self) -> Snapshot:
         """Return what all members hold; kinds and containers carry the member's name."""
-        parts = {name: one.snapshot() for name, one in self.members.items()}
+        parts: dict[str, Snapshot] = {}
+        for name, one in self.members.items():
+            with _of(name):
+                parts[name] = one.snapshot()
         return Snapshot(
             things={f"{name} {kind}": names for name, part in parts.items() for kind, names in part.things.items()},
             rows={f"{name}{_SEPARATOR}{key}": rows for name, part in parts.items() for key, rows in part.rows.items()},
@@ -92,7 +96,8 @@ class CompositeInstance:
         for name, one in self.members.items():
             options = self._options[name]
             if options.probe is None:
-                one.probe()
+                with _of(name):
+                    one.probe()
                 continue
             answer = options.probe(store_environment(options.env, one.access(role=False)))
             if answer is not None and not answer:
@@ -277,6 +282,15 @@ def composite(
     if production_size:
         given["production_size"] = production_size
     return CompositeStore(members, read_options("composite", **given))
+
+
+@contextmanager
+def _of(name: str) -> Iterator[None]:
+    """Put a member's name before what it says: one of several files or servers is meant."""
+    try:
+        yield
+    except RecoveryError as error:
+        raise RecoveryError(f"{name}: {error.message}", remedy=error.remedy) from error
 
 
 def _all_writes(members: Mapping[str, Store]) -> Callable[[Environment], object] | None:
