@@ -154,9 +154,11 @@ class Identity(CredentialChecks, OpenIdChecks, SessionChecks):
 
     def _weighed(self, check: str, found: Finding) -> Finding:
         """Return a finding as it counts: one that a setting of the tests brings about says nothing."""
-        weak = (
-            next((one for one in self._target.weaknesses() if one.hides(check, found)), None) if self._target else None
-        )
+        try:
+            known = self._target.weaknesses() if self._target else ()
+        except IdentityError:
+            return found  # the application cannot be loaded, which is what the finding says
+        weak = next((one for one in known if one.hides(check, found)), None)
         if weak is None:
             return found
         message = f"{found.message}; {weak.setting} in the tests: {weak.why}"

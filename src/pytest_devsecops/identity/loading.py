@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,30 @@ def lazily(app: object) -> Callable[[], Any]:
         return loaded[0]
 
     return load
+
+
+def must_take(app: object, arguments: int, kind: str, others: str) -> None:
+    """Refuse an application of another interface.
+
+    Args:
+        app: the application.
+        arguments: how many its interface calls it with.
+        kind: the interface's name.
+        others: the targets that may be meant.
+
+    Raises:
+        UsageError: if it is certain that it cannot be called so.
+    """
+    remedy = f"use {others} for an application of the other interface"
+    if not callable(app):
+        raise UsageError(f"{type(app).__name__} is no {kind} application", remedy="pass the application itself")
+    try:
+        inspect.signature(app).bind(*range(arguments))
+    except TypeError:
+        message = f"{type(app).__name__} does not take the {arguments} arguments of {kind}"
+        raise UsageError(message, remedy=remedy) from None
+    except ValueError:
+        return  # nothing tells what it takes
 
 
 def _import(text: str, module: str, name: str) -> Any:  # noqa: ANN401 - an application of any framework

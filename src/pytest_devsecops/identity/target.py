@@ -247,7 +247,30 @@ def describe(target: Target, flows: Flows) -> Target:
     hooks = replace(target.hooks, **{name: given.pop(name) for name in _HOOKS if name in given})
     if isinstance(given.get("whoami"), str):
         given["whoami"] = Operation.parse(given["whoami"])
-    return replace(target, hooks=hooks, **given)
+    described = replace(target, hooks=hooks, **given)
+    _must_be_callable(described)
+    return described
+
+
+def _must_be_callable(target: Target) -> None:
+    """Refuse what is given in place of a function, before a check falls over it."""
+    if isinstance(target.login, str):
+        raise UsageError(f"login={target.login!r} says no way to log in", remedy=f"pass login=form({target.login!r})")
+    if target.login is not None and not callable(target.login):
+        raise UsageError(f"login= is {type(target.login).__name__}", remedy="pass login=form('/login') or a function")
+    if not isinstance(target.personas, Mapping):
+        kind = type(target.personas).__name__
+        raise UsageError(f"personas= is {kind}", remedy="pass personas={'customer': make_customer}")
+    for kind, factory in target.personas.items():
+        if not callable(factory):
+            raise UsageError(
+                f"the persona {kind!r} is {type(factory).__name__}, and must be a function that makes a new user",
+                remedy=f"pass personas={{{kind!r}: make_{kind}}}: checks lock and change the users that they get",
+            )
+    for name in _HOOKS:
+        hook = getattr(target.hooks, name)
+        if not (hook is None or callable(hook) or isinstance(hook, str | Clock)):
+            raise UsageError(f"{name}= is {type(hook).__name__}", remedy=f"pass {name}= a function")
 
 
 def settled(target: Target, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Target:

@@ -11,7 +11,7 @@ from pytest_devsecops.identity.browser import Browser
 from pytest_devsecops.identity.errors import FlowError
 from pytest_devsecops.identity.flows import TokenLogin
 from pytest_devsecops.identity.http import Response, Transport
-from pytest_devsecops.identity.loading import lazily
+from pytest_devsecops.identity.loading import lazily, must_take
 from pytest_devsecops.identity.personas import Persona
 from pytest_devsecops.identity.presets.common import IN_PROCESS, isolated, weakness, with_defaults
 from pytest_devsecops.identity.target import Flows, Operation, Target, Weakness, describe
@@ -56,7 +56,9 @@ def fastapi_target(
     def opened() -> Transport:
         from pytest_devsecops.identity.transports.asgi import AsgiTransport
 
-        return AsgiTransport(load(), timeout=timeout)
+        app = load()
+        must_take(app, 3, "ASGI", "wsgi_target or flask_target")
+        return AsgiTransport(app, timeout=timeout)
 
     def operations() -> Sequence[Operation] | None:
         from pytest_devsecops.identity.inventory.starlette import operations_of_starlette

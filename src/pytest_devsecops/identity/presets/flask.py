@@ -7,6 +7,7 @@ from contextvars import Context
 from dataclasses import replace
 from typing import Any, Unpack
 
+from pytest_devsecops.core.errors import UsageError
 from pytest_devsecops.identity.browser import Browser
 from pytest_devsecops.identity.errors import FlowError
 from pytest_devsecops.identity.flows import form
@@ -43,7 +44,14 @@ def flask_target(
     return _target(lazily(app), base_url, timeout, flows)
 
 
-def _target(load: Callable[[], Any], base_url: str, timeout: float, flows: Flows) -> Target:
+def _target(loader: Callable[[], Any], base_url: str, timeout: float, flows: Flows) -> Target:
+    def load() -> Any:  # noqa: ANN401 - a Flask application
+        app = loader()
+        if not (hasattr(app, "app_context") and hasattr(app, "config")):
+            remedy = "pass the Flask object, or use wsgi_target, asgi_target or fastapi_target"
+            raise UsageError(f"{type(app).__name__} is no Flask application", remedy=remedy)
+        return app
+
     def opened() -> Transport:
         from pytest_devsecops.identity.transports.wsgi import WsgiTransport
 

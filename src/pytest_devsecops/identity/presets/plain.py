@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from pytest_devsecops.identity.http import Transport, is_loopback
-from pytest_devsecops.identity.loading import lazily
+from pytest_devsecops.identity.loading import lazily, must_take
 from pytest_devsecops.identity.presets.common import IN_PROCESS, isolated
 from pytest_devsecops.identity.target import Flows, Operation, Target, describe
 
@@ -42,7 +42,9 @@ def asgi_target(
     def opened() -> Transport:
         from pytest_devsecops.identity.transports.asgi import AsgiTransport
 
-        return AsgiTransport(load(), timeout=timeout)
+        app = load()
+        must_take(app, 3, "ASGI", "wsgi_target or flask_target")
+        return AsgiTransport(app, timeout=timeout)
 
     def routes() -> Sequence[Operation] | None:
         from pytest_devsecops.identity.inventory.starlette import operations_of_starlette
@@ -73,7 +75,9 @@ def wsgi_target(
     def opened() -> Transport:
         from pytest_devsecops.identity.transports.wsgi import WsgiTransport
 
-        return WsgiTransport(load(), timeout=timeout)
+        app = load()
+        must_take(app, 2, "WSGI", "asgi_target or fastapi_target")
+        return WsgiTransport(app, timeout=timeout)
 
     return describe(Target("wsgi", opened, base_url, inventory=_inventory(inventory)), flows)
 

@@ -159,6 +159,7 @@ class ProcessKeeper:
             raise UnreachableError(
                 f"the process ended with exit code {code} before it answered\n{self.output()}",
                 place=shlex.join(self._command.words),
+                remedy="run the command by hand, with a port for {port}, until it serves; env= gives it variables",
             )
 
     def _listens(self) -> bool:

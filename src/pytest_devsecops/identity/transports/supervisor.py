@@ -15,11 +15,17 @@ import sys
 import time
 
 _PATIENCE = 3.0
+#: What a shell answers for a command that it does not find.
+_NOT_RUN = 127
 
 
 def main() -> int:
     """Run the command in ``sys.argv``; returns its exit code."""
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - the user's own command
+    try:
+        child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - the user's own command
+    except OSError as error:
+        print(f"{sys.argv[1]} cannot be run: {error.strerror}", file=sys.stderr)  # noqa: T201 - read by the parent
+        return _NOT_RUN
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
