@@ -193,6 +193,10 @@ def test_wrong_password_is_noticed_or_not() -> None:
         unasked = own.notices(store, by="pg_dump", fault="wrong-password")
         assert unasked.status is Status.UNVERIFIED, unasked.explain()
         assert "it never struck" in unasked.explain()
+        lossy = procedure("pg_dump -f $BACKUP_DIR/d", "grep -v '^7' $BACKUP_DIR/d | psql -qX")
+        unknown = own.notices(store, by=lossy, fault="wrong-password")
+        assert unknown.status is Status.UNVERIFIED, unknown.explain()
+        assert "fails without any fault as well" in unknown.explain()
     finally:
         own.close()
 

@@ -388,6 +388,10 @@ def test_newest_of_nothing_is_violated_and_a_small_one_too(recovery: Recovery, t
     verdict = recovery.newest("backups/*", into=rows(), by="sqlite-backup", min_size=100)
     assert verdict.status is Status.VIOLATED
     assert "fewer than 100" in verdict.explain()
+    assert "fewer than 2,000" in recovery.newest("backups/*", into=rows(), by="sqlite-backup", min_size="2kB").explain()
+    for nonsense in ("same", "lots", -1):
+        with pytest.raises(UsageError, match="size"):
+            recovery.newest("backups/*", into=rows(), by="sqlite-backup", min_size=nonsense)
 
 
 @pytest.mark.parametrize("command", ["./ops/backup.sh", "exec ./ops/backup.sh"])

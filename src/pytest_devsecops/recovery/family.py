@@ -23,6 +23,7 @@ from pytest_devsecops.recovery.newest import NAME as NEWEST
 from pytest_devsecops.recovery.newest import Expected, newest
 from pytest_devsecops.recovery.noticing import NAME as NOTICES
 from pytest_devsecops.recovery.noticing import control_of, notices
+from pytest_devsecops.recovery.objectives import parse_size
 from pytest_devsecops.recovery.populating import Generator, PopulatedStore
 from pytest_devsecops.recovery.procedures import Procedure
 from pytest_devsecops.recovery.round_trip import NAME as ROUND_TRIP
@@ -189,7 +190,7 @@ class Recovery:
         by: By | None = None,
         fresh: str = "",
         expect: Callable[[dict[str, str]], object] | None = None,
-        min_size: int = 1,
+        min_size: int | str = 1,
     ) -> Verdict:
         """Tell whether the newest artefact that production really made restores.
 
@@ -199,14 +200,17 @@ class Recovery:
             by: the procedure; only its restore runs.
             fresh: ``table.column`` with the time of the newest row.
             expect: looks at the restored store; returns False or 0 if it misses something, or fails an assertion.
-            min_size: bytes that an artefact has at least.
+            min_size: what an artefact has at least, in bytes or as ``"40MB"``.
 
         Raises:
-            UsageError: if there is no pattern.
+            UsageError: if there is no pattern, or ``min_size`` is no size.
         """
         if not pattern.strip():
             raise UsageError("the pattern of newest() is empty", remedy="write for example 'backups/*.dump'")
-        expected = Expected(pattern, fresh=fresh, expect=expect, min_size=min_size)
+        least = parse_size(min_size) if isinstance(min_size, str) else min_size
+        if least < 0:
+            raise UsageError(f"min_size={min_size!r} is no size", remedy="write for example '40MB'")
+        expected = Expected(pattern, fresh=fresh, expect=expect, min_size=least)
         own = self._procedure(into, by)
         if own is None:
             return self._record(_no_procedure(NEWEST, into))

@@ -98,8 +98,10 @@ class _Seen:
             self.findings.append(_unknown_age(fresh, f"there is no {table} in what came back: {known}"))
             return
         newest_time: datetime | None = None
+        columns: dict[str, None] = {}
         try:
             for row in target.read_rows(found):
+                columns |= dict.fromkeys(row.values)
                 moment = row_time(row.values.get(column))
                 if moment is not None and (newest_time is None or moment > newest_time):
                     newest_time = moment
@@ -107,7 +109,8 @@ class _Seen:
             self.findings.append(_unknown_age(fresh, f"{found} cannot be read: {error.message}"))
             return
         if newest_time is None:
-            self.findings.append(_unknown_age(fresh, f"no row of {found} has a time in {column}"))
+            has = "" if column in columns or not columns else f", but it has the columns {', '.join(columns)}"
+            self.findings.append(_unknown_age(fresh, f"no row of {found} has a time in {column}{has}"))
             return
         self.row_age = time.time() - newest_time.timestamp()
 

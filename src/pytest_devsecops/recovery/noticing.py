@@ -65,20 +65,20 @@ def notices(template: Template, by: Procedure, root: Path, fault_name: str, cont
     strikes = 0
     for attempt in plan.attempts:
         drill = run_drill(template, by, root, sabotage=attempt)
-        if not _has_struck(attempt, drill):
+        if not _has_struck(attempt, drill, control):
             continue
         judged = _judged(fault, attempt, drill, control)
         strikes += 1
         if judged.status is not Status.MET or strikes == _STRIKES:
             break
-    return (
-        judged
-        if judged is not None
-        else _not_struck(fault, "it never struck: the step ended before it, or did not need what it takes away")
-    )
+    if judged is not None:
+        return judged
+    if control.failed:
+        return _not_struck(fault, f"the procedure fails without any fault as well: {control.failed}")
+    return _not_struck(fault, "it never struck: the step ended before it, or did not need what it takes away")
 
 
-def _has_struck(sabotage: Sabotage, drill: Drill) -> bool:
+def _has_struck(sabotage: Sabotage, drill: Drill, control: Control) -> bool:
     if sabotage.kill_backup_after is not None:
         return drill.loss.backup.ended == "killed"
     if sabotage.kill_restore_after is not None:
@@ -86,8 +86,9 @@ def _has_struck(sabotage: Sabotage, drill: Drill) -> bool:
     if sabotage.spoil is not None:
         return drill.spoiled
     if sabotage.wrong_password:
-        # A backup that works all the same was not asked for its password.
-        return not drill.loss.backup.ok or bool(drill.findings)
+        # A backup that works all the same was not asked for its password. What a procedure loses at every
+        # time tells nothing of it.
+        return not drill.loss.backup.ok or (bool(drill.findings) and not control.failed)
     return True
 
 
