@@ -322,3 +322,34 @@ def test_protection_that_the_tests_switch_off_leaves_it_unverified_and_is_named(
     verdict = refuses(app.target())
     assert verdict.status is Status.UNVERIFIED
     assert "WTF_CSRF_ENABLED = False" in verdict.explain()
+
+
+def leave(app: App) -> str:
+    app.sessions.pop(flask.request.cookies.get("sid", ""), None)
+    return "goodbye"
+
+
+@pytest.mark.parametrize("logout", ["GET /leave", "POST /leave"])
+def test_a_logout_that_is_a_link_and_a_form_is_the_logout_in_both(logout: str) -> None:
+    app = App()
+    app.flask.add_url_rule("/leave", "leave", lambda: leave(app), methods=["GET", "POST"])
+    verdict = refuses(app.target(logout=logout))
+    assert verdict.status is Status.MET, verdict.explain()
+    assert verdict.examined["operations"] == 3
+
+
+def test_another_method_at_the_address_of_the_logout_is_examined() -> None:
+    app = App("everything")
+    pings: list[int] = []
+    app.flask.add_url_rule("/leave", "leave", lambda: leave(app), methods=["DELETE"])
+
+    def later() -> Any:
+        if "name" not in app.session:
+            return "no", 401
+        pings.append(1)
+        return "later"
+
+    app.flask.add_url_rule("/leave", "later", later, methods=["POST"])
+    payloads = {**app.target().payloads, "POST /leave": Payload(observe=lambda: len(pings))}
+    verdict = refuses(app.target(logout="DELETE /leave", payloads=payloads))
+    assert ("cross-site-write", "POST /leave") in rules(verdict), verdict.explain()

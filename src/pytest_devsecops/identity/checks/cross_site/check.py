@@ -31,6 +31,8 @@ NAME = "identity.refuses_cross_site_writes"
 _REFS = ("asvs:v5.0.0-3.5.1", "WSTG-SESS-05")
 _BY_LINK = ("asvs:v5.0.0-3.5.3", "WSTG-SESS-05")
 _BY_CORS = ("asvs:v5.0.0-3.4.2", "asvs:v5.0.0-3.5.2", "WSTG-CLNT-07")
+#: What one view of a page often takes alike.
+_FORMS = ("GET", "POST")
 _FIX = "ask for a token of the session, or refuse requests whose Origin or Sec-Fetch-Site is another site's"
 
 
@@ -198,7 +200,7 @@ class _CrossSite:
     def _reason(self, operation: Operation) -> str:
         """Return why an operation is left out, or an empty text."""
         logout = self._live.target.hooks.logout
-        if isinstance(logout, str) and _same(Operation.parse(logout), operation):
+        if isinstance(logout, str) and _is_logout(Operation.parse(logout), operation):
             return "the logout: it ends the session that is abused"
         if shape(operation.path) in self._login_paths:
             return "the login, which is tried by itself"
@@ -232,8 +234,10 @@ def _key(operation: Operation) -> tuple[str, str]:
     return operation.method, shape(operation.path)
 
 
-def _same(one: Operation, other: Operation) -> bool:
-    return shape(one.path) == shape(other.path) and other.method in (one.method, ANY)
+def _is_logout(logout: Operation, other: Operation) -> bool:
+    """Tell whether an operation is the logout; one view often takes it as a link and as a form."""
+    methods = {logout.method, ANY} | (set(_FORMS) if logout.method in _FORMS else set())
+    return shape(logout.path) == shape(other.path) and other.method in methods
 
 
 def _fits(operation: Operation, pattern: str) -> bool:
