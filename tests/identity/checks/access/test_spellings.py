@@ -193,6 +193,7 @@ def test_a_lenient_router_behind_which_the_caller_is_checked_is_fine(router: Rou
     verdict = office.check()
     assert verdict.status is Status.MET, verdict.explain()
     assert verdict.evidence["spellings"] > len(SPELLINGS)
+    assert verdict.evidence["spellings_not_judged"] == []
 
 
 def test_a_page_that_stands_for_every_address_is_no_way_in() -> None:
@@ -228,3 +229,12 @@ def test_a_page_that_stands_for_every_address_is_no_way_in() -> None:
 
 def _refuse(status: int) -> Any:
     raise fastapi.HTTPException(status)
+
+
+def test_what_shows_nothing_of_what_it_did_is_listed(kit: Any) -> None:
+    def extra(app: flask.Flask) -> None:
+        app.add_url_rule("/ping", "ping", lambda: {"pong": True}, methods=["POST"])
+
+    matrix = {**kit.MATRIX, "POST /ping": {"customer": "all", "staff": "all", "anonymous": "none"}}
+    verdict = kit.check(kit.target(kit.shop(), extra=extra), matrix)
+    assert verdict.evidence["spellings_not_judged"] == ["POST /ping"]

@@ -44,7 +44,8 @@ def access_matches(live: Live, seen: Examination, matrix: Matrix, ignore: Mappin
         _examine(people, ledger, row)
     examine_fields(people, ledger)
     examine_roles(people, ledger)
-    seen.evidence["spellings"] = examine_spellings(people, ledger, inventory)
+    spellings, silent = examine_spellings(people, ledger, inventory)
+    seen.evidence.update(spellings=spellings, spellings_not_judged=silent)
     seen.findings.extend(ledger.findings)
     _report(seen, compared, ledger, len(inventory))
 

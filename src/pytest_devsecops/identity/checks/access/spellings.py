@@ -34,7 +34,7 @@ _NOWHERE = Spelling("nowhere", path=lambda path: f"{path.rstrip('/')}-nowhere")
 Judge = Callable[[Sequence[Outcome]], bool]
 
 
-def examine_spellings(people: People, ledger: Ledger, inventory: Sequence[Operation]) -> int:
+def examine_spellings(people: People, ledger: Ledger, inventory: Sequence[Operation]) -> tuple[int, list[str]]:
     """Try what was refused in other spellings.
 
     Args:
@@ -43,11 +43,14 @@ def examine_spellings(people: People, ledger: Ledger, inventory: Sequence[Operat
         inventory: every operation that the application has: what is an operation of its own is no spelling of another.
 
     Returns:
-        How many requests were judged.
+        How many requests were judged, and the operations of which nothing shows what they did.
     """
-    tried = 0
+    tried, silent = 0, []
     for row in people.rows:
         if str(row.operation) not in ledger.oracles:
+            continue
+        if row.writes and ledger.oracles[str(row.operation)] == "answer":
+            silent.append(str(row.operation))
             continue
         for kind in (kind for kind, scope in row.cells.items() if scope == "none"):
             subject = f"{row.operation} for {kind}"
@@ -57,7 +60,7 @@ def examine_spellings(people: People, ledger: Ledger, inventory: Sequence[Operat
                 tried += _Cell(people, ledger, row, kind).examine(_spellings(row, people.rows, inventory))
             except IdentityError as error:
                 ledger.unknown(row, "control-failed", str(error), error.remedy)
-    return tried
+    return tried, silent
 
 
 def _spellings(row: Row, rows: Sequence[Row], inventory: Sequence[Operation]) -> list[Spelling]:
