@@ -100,6 +100,22 @@ def test_limit_that_nothing_measured_adds_an_unverified_verdict(suite: Suite) ->
     assert "nothing measured rto, which may be at most 30m" in out
 
 
+def test_artefact_that_is_too_old_is_told_once_and_with_what_dates_it(suite: Suite) -> None:
+    suite.write("conftest.py", _CONFTEST)
+    suite.write("backups/a", "a" * 1000)
+    suite.tests("""
+        import os
+        @pytest.mark.recovery("REC-1", rpo="25h")
+        def test_a(recovery, unsized, nightly):
+            os.utime("backups/a", (1_700_000_000, 1_700_000_000))
+            assert recovery.newest("backups/*", into=unsized, by=nightly)
+    """)
+    reason = suite.run().requirement("REC-1")["reason"]
+    assert "above the limit of 25h: a restores with" in reason
+    assert "by its file it is" in reason
+    assert reason.count("above the limit") == 1
+
+
 def test_limits_hold_for_the_verdict_of_a_wider_fixture_too(suite: Suite) -> None:
     code, status, out = outcome(suite, 'rpo="23h"', "assert done", ", done")
     assert (code, status) == (1, "violated")

@@ -159,8 +159,10 @@ def _judge(
         judgements.append(_unverified("a test that claims it made no verdict, and the policy demands verdicts"))
     status = worst([one.status for one in judgements])
     raw = worst([one.raw_status for one in judgements])
-    reasons = dict.fromkeys(one.reason for one in judgements if one.status is status and one.reason)
-    return Judgement(status, raw, "; ".join(reasons))
+    reasons = list(dict.fromkeys(one.reason for one in judgements if one.status is status and one.reason))
+    # What a verdict has said of a limit already, with more words, is not said again.
+    told = [one for one in reasons if not any(one in other for other in reasons if other != one)]
+    return Judgement(status, raw, "; ".join(told))
 
 
 def _judge_test(test: TestRecord) -> Judgement:

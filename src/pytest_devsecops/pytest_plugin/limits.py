@@ -41,18 +41,22 @@ def judge_limits(limits: Mapping[str, float], verdicts: Iterable[Verdict]) -> Ve
     for objective, limit in limits.items():
         rules = {found["rule"] for one in made for found in one["findings"]}
         if not rules & {f"{objective}-unknown", f"{objective}-exceeded"}:
-            values = [float(one["measured"][objective]) for one in made if objective in one["measured"]]
-            findings.extend(_open(objective, limit, values))
+            measured = [
+                (float(one["measured"][objective]), str(one["summary"])) for one in made if objective in one["measured"]
+            ]
+            findings.extend(_open(objective, limit, measured))
     return Verdict(CHECK, findings, examined={"verdicts": len(made)}) if findings else None
 
 
-def _open(objective: str, limit: float, values: list[float]) -> list[Finding]:
+def _open(objective: str, limit: float, measured: list[tuple[float, str]]) -> list[Finding]:
     most = format_duration(limit)
-    if not values:
+    if not measured:
         message = f"nothing measured {objective}, which may be at most {most}"
         fix = f"let the test measure it, or take {objective}= from its marker"
         return [Finding(f"{objective}-unknown", objective, message, fix=fix, status=Status.UNVERIFIED)]
-    if max(values) <= limit:
+    worst, why = max(measured)
+    if worst <= limit:
         return []
-    message = f"{objective} is {format_duration(max(values))}, above the limit of {most}"
-    return [Finding(f"{objective}-exceeded", objective, message)]
+    message = f"{objective} is {format_duration(worst)}, above the limit of {most}{f': {why}' if why else ''}"
+    fix = f"mend what makes it that long, or correct {objective}= of the marker if the objective has changed"
+    return [Finding(f"{objective}-exceeded", objective, message, fix=fix)]
