@@ -166,7 +166,8 @@ def test_acknowledged_writes_are_measured(family: Recovery, stores: Mapping[str,
 def test_what_a_procedure_can_rely_on(family: Recovery, stores: Mapping[str, RedisStore]) -> None:
     python = Path(sys.executable).with_name("python3")
     clauses = (
-        f'set -e; test "$(command -v python3)" = {python}; test "$(umask)" = 0022; test -z "$(cat)";'
+        'set -e; test "$(dirname $(command -v redis-server))" = "${PATH%%:*}";'
+        f'test "$(command -v python3)" = {python}; test "$(umask)" = 0022; test -z "$(cat)";'
         'redis_password=$REDISCLI_AUTH; test -n "$redis_password"; test -s $REDIS_DATA/redis.conf;'
     )
     asks = 'test "$(redis-cli -h $REDIS_HOST -p $REDIS_PORT PING)" = PONG; test "$(redis-cli -s $REDIS_SOCKET PING)" = PONG;'

@@ -166,6 +166,21 @@ def give(path: Path, *, inside: bool = True) -> None:
             os.lchown(one, _NOBODY, _NOBODY)
 
 
+def clients_beside(program: Path, place: Path, pattern: str) -> str:
+    """Return the folder of a server's own clients, to come first in ``PATH``.
+
+    Where the system keeps everything in one folder, they are linked into ``place`` alone, so that nothing else of that
+    folder, such as its ``python3``, comes before the project's own programs.
+    """
+    if not (program.parent / "python3").exists():
+        return str(program.parent)
+    place.mkdir(exist_ok=True)
+    for one in program.parent.glob(pattern):
+        if not (place / one.name).exists():
+            (place / one.name).symlink_to(one)
+    return str(place)
+
+
 def held_in(folder: Path) -> frozenset[str]:
     """Return the names in a data directory; none if a restore has removed it."""
     return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()

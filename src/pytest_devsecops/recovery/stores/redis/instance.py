@@ -25,7 +25,7 @@ from pytest_devsecops.recovery.stores.redis.reading import (
 )
 from pytest_devsecops.recovery.stores.redis.server import CONFIG, Server, driver
 from pytest_devsecops.recovery.stores.redis.things import things
-from pytest_devsecops.recovery.stores.serving import Program, held_in
+from pytest_devsecops.recovery.stores.serving import Program, clients_beside, held_in
 from pytest_devsecops.recovery.workspace import move_away, remove
 
 if TYPE_CHECKING:
@@ -100,7 +100,11 @@ class RedisInstance:
         }
         if password:
             variables |= {"REDIS_PASSWORD": password, "REDISCLI_AUTH": password}
-        return Access(variables, fields, path=(str(server.program.folder),), ports=(server.port,))
+        # redis-cli of Redis, valkey-cli of Valkey, and what checks and loads beside them.
+        clients = clients_beside(
+            server.program.path, self.folder / "clients", f"{server.program.path.name.split('-')[0]}-*"
+        )
+        return Access(variables, fields, path=(clients,), ports=(server.port,))
 
     def finish(self, until: Mapping[str, str]) -> None:
         """Start the server over what a physical restore has put into the data directory."""
